@@ -11,6 +11,7 @@ from tests.docs.simulated import as_told
 from wherry.kubelet.config import KubeletConfig
 from wherry.kubelet.configuration.applied import applied, ignored
 from wherry.kubelet.configuration.decoding import read_configuration
+from wherry.kubelet.credential_plugins.config import read_providers
 from wherry.kubelet.static_pods.manifest import FILE, Origin, read_pod
 
 PAGE = (Path(__file__).parents[2] / "docs" / "kubelet.md").read_text()
@@ -60,3 +61,15 @@ def test_periods_of_the_page(tmp_path: Path) -> None:
         file.write_text(EXAMPLES[name])
         found.append(list(applied(read_configuration(file, None), plain).shutdown_periods))
     assert found == [[(0, 20), (2_000_000_000, 10)], [(0, 30), (10_000, 60), (100_000, 10)]]
+
+
+def test_the_plug_in_of_the_page_is_one(tmp_path: Path) -> None:
+    (tmp_path / "registry-login").touch(mode=0o755)
+    file = tmp_path / "providers.yaml"
+    file.write_text(
+        dict(re.findall(r"<!-- example: ([\w-]+) -->\n```yaml\n(.*?)```", PAGE, re.S))["credential-provider"]
+    )
+    (found,) = read_providers(file, tmp_path)
+    assert (found.name, found.cache_s) == ("registry-login", 600.0)
+    assert found.token is not None
+    assert found.token.audience == "registry.example.com"

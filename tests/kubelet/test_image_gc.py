@@ -19,6 +19,8 @@ from wherry.kubelet.image_gc import (
     images_in_use,
     plan_image_removals,
 )
+from wherry.kubelet.image_pulls.keeper import PullRecords
+from wherry.kubelet.image_pulls.policy import PRELOADED, verification
 from wherry.kubelet.node import node_reference
 from wherry.kubelet.runtimes.containers import ContainerSpec
 from wherry.kubelet.runtimes.failures import RuntimeFailure
@@ -82,8 +84,10 @@ class Setting:
         self.events = Events()
         recorder: Any = self.events
         node = node_reference("n")
+        self.records = PullRecords(Path("/r"), verification(PRELOADED), DirectDisk(), self.clock)
         self.gc = ImageGc(
-            self.runtime, CONFIG, self.clock, recorder, node, DirectDisk(), lambda _: self.disk()
+            *(self.runtime, CONFIG, self.clock, recorder, node, DirectDisk(), self.records),
+            lambda _: self.disk(),
         )
 
     def disk(self) -> Disk:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from datetime import timedelta
 from pathlib import Path
@@ -23,7 +24,12 @@ from wherry.kubelet.cgroups import (
     pod_resources,
     qos_class,
 )
-from wherry.kubelet.credentials import find_credentials, image_repository
+from wherry.kubelet.credentials import (
+    Credential,
+    credentials_in_secrets,
+    image_repository,
+    matches,
+)
 from wherry.kubelet.dns import Resolver, falls_back, parse_resolv_conf, pod_resolver, read_resolv_conf
 from wherry.kubelet.gc import plan_removals
 from wherry.kubelet.hosts import pod_hostname, render_host_network_hosts, render_hosts
@@ -202,18 +208,48 @@ def test_repositories(reference: str, repository: str) -> None:
 
 def secret(**auths: Object) -> Object:
     document = json.dumps({"auths": {k.replace("__", "/").replace("_", "."): v for k, v in auths.items()}})
-    return {"data": {".dockerconfigjson": base64.b64encode(document.encode()).decode()}}
+    data = {".dockerconfigjson": base64.b64encode(document.encode()).decode()}
+    return {"type": "kubernetes.io/dockerconfigjson", "data": data}
 
 
 def test_credentials_of_the_longest_prefix() -> None:
     packed = base64.b64encode(b"user:pass").decode()
     secrets = [secret(reg_org={"username": "u", "password": "p"}), secret(reg_org__team={"auth": packed})]
-    found = find_credentials("reg.org/team/app:1", secrets)
-    assert found is not None
-    assert (found["username"], found["password"]) == ("user", "pass")
-    assert (find_credentials("reg.org/other", secrets) or {})["username"] == "u"
-    assert find_credentials("else.org/x", secrets) is None
-    assert find_credentials("reg.org/x", [{"data": {".dockerconfigjson": "!"}}]) is None
+    found = credentials_in_secrets("reg.org/team/app:1", secrets)
+    assert [one.auth for one in found] == [
+        {"username": "user", "password": "pass"},
+        {"username": "u", "password": "p"},
+    ]
+    (other,) = credentials_in_secrets("reg.org/other", secrets)
+    assert other.auth["username"] == "u"
+    assert credentials_in_secrets("else.org/x", secrets) == []
+    damaged = {"type": "kubernetes.io/dockerconfigjson", "data": {".dockerconfigjson": "!"}}
+    assert credentials_in_secrets("reg.org/x", [damaged]) == []
+    assert credentials_in_secrets("reg.org/x", [{**secrets[0], "type": "Opaque"}]) == []
+    (hub,) = credentials_in_secrets("nginx", [secret(**{"https://index.docker.io/v1/": {"auth": packed}})])
+    assert hub.auth["username"] == "user"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "repository", "is_match"),
+    [
+        ("*.example.com", "a.example.com/x", True),
+        ("*.example.com", "b.a.example.com/x", False),
+        ("*.*.example.com/team", "b.a.example.com/team/x", True),
+        ("example.com:5000", "example.com:5000/x", True),
+        ("example.com", "example.com:5000/x", False),
+        ("example.com/team", "example.com/other", False),
+        ("reg*.example.com", "registry.example.com/x", True),
+    ],
+)
+def test_names_of_registries_with_wildcards(pattern: str, repository: str, is_match: bool) -> None:
+    assert matches(pattern, repository) is is_match
+
+
+def test_the_hash_of_credentials_is_that_of_go() -> None:
+    known = Credential({"username": "u<&>", "password": "p\u2028é"})
+    text = '{"username":"u\\u003c\\u0026\\u003e","password":"p\\u2028é"}'
+    assert known.hash == hashlib.sha256(text.encode()).hexdigest()
 
 
 NON_ROOT: list[tuple[Object, Image, str]] = [

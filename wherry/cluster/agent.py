@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from random import Random, SystemRandom
@@ -46,6 +47,7 @@ from wherry.kit.tasks import Tasks
 from wherry.kubelet.config import KubeletConfig
 from wherry.kubelet.configuration.applied import applied, ignored
 from wherry.kubelet.configuration.decoding import ConfigurationError, read_configuration
+from wherry.kubelet.credential_plugins.config import ProvidersError, read_providers
 from wherry.kubelet.runtimes.containerd.cri import ContainerdRuntime
 from wherry.kubelet.runtimes.containerd.daemon import ContainerdDaemon, DaemonFailed
 from wherry.kubelet.runtimes.containerd.facts import MachineFacts, MissingPrograms, read_facts
@@ -215,9 +217,17 @@ async def _load_images(config: NodeConfig, daemon: ContainerdDaemon) -> None:
 
 def _configured(config: NodeConfig, kubelet: KubeletConfig) -> KubeletConfig:
     """What the kubelet is told, changed by the files the settings name. Raises PermanentError."""
-    file, folder = (
-        Path(text) if text else None for text in (config.kubelet_config, config.kubelet_config_dir)
+    file, folder, providers, programs = (
+        Path(text) if text else None
+        for text in (
+            *(config.kubelet_config, config.kubelet_config_dir),
+            *(config.credential_provider_config, config.credential_provider_dir),
+        )
     )
+    try:
+        kubelet = replace(kubelet, credential_providers=read_providers(providers, programs))
+    except ProvidersError as error:
+        raise PermanentError(f"failed to register CRI auth plugins: {error}") from None
     if file is None and folder is None:
         return kubelet
     try:

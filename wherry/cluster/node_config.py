@@ -34,8 +34,9 @@ class NodeConfig:
     backend. The node registers with `labels` and `taints` (written as `key=value:effect`). Pods may set the
     kernel parameters `allowed_unsafe_sysctls` (or all that begin like one ending in
     `*`) beside the safe ones. `kubelet_config` and `kubelet_config_dir` are where its KubeletConfiguration
-    and drop-ins lie ("" for none), `registries` the file that says where images are pulled from,
-    `images` the folder of archives the node loads when it starts.
+    and drop-ins lie ("" for none), `credential_provider_config` and `credential_provider_dir` where the
+    programs that give credentials of registries are configured, and lie, `registries` the file that says
+    where images are pulled from, `images` the folder of archives the node loads when it starts.
     """
 
     cluster: str = "default"
@@ -111,6 +112,21 @@ class NodeConfig:
         "File of mirrors and credentials of image registries, as k3s has it.",
         note="see [registries](kubelet.md#registries)",
         default_text="/etc/wherry/registries.yaml, if there is one",
+    )
+    credential_provider_config: str = setting(
+        "",
+        "imageCredentialProviderConfig",
+        place_of,
+        (AGENT,),
+        "CredentialProviderConfig, or a folder of them: programs that give credentials of image registries.",
+        note="see [plug-ins](kubelet.md#credential-provider-plug-ins)",
+    )
+    credential_provider_dir: str = setting(
+        "",
+        "imageCredentialProviderBinDir",
+        place_of,
+        (AGENT,),
+        "Folder these programs lie in.",
     )
     images: str = setting(
         "",

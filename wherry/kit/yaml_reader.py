@@ -51,7 +51,14 @@ _HALF_PAIR = re.compile("[\ud800-\udfff]")
 
 
 class YamlError(ValueError):
-    """The text is not one YAML document that JSON could say; the message names the line if there is one."""
+    """The text is not one YAML document that JSON could say; the message names the line if there is one.
+
+    `bare` is the same without a word of the text, for who reads what holds secrets.
+    """
+
+    def __init__(self, message: str, bare: str = "") -> None:
+        super().__init__(message)
+        self.bare = bare or message
 
 
 class Document(NamedTuple):
@@ -74,6 +81,19 @@ class _Open:
         self.key: Any = None
         self.explicit: set[str] = set()
         """The keys that were written, not merged in."""
+
+
+def read_secret(text: bytes | str) -> Document:
+    """The same of a text that holds secrets: whatever is said of it names lines, never what stands there.
+
+    An anchor, a tag, a key or a scalar of it may be a password that was put in the wrong place.
+    """
+    try:
+        document = read(text)
+    except YamlError as error:
+        raise YamlError(error.bare) from None
+    bare = [f"{one.partition('key ')[0]}a key already set in map" for one in document.repeated]
+    return Document(document.value, bare)
 
 
 def read(text: bytes | str, *, max_depth: int = MAX_DEPTH, max_expanded: int = MAX_EXPANDED) -> Document:
@@ -192,8 +212,14 @@ class _Builder:
         found = self._anchors.get(name or "")
         if found is None:
             if any(outer.anchor == name for outer in self._open):
-                raise YamlError(f"{_line(event)}anchor '{name}' value contains itself")
-            raise YamlError(f"{_line(event)}unknown anchor '{name}' referenced")
+                raise YamlError(
+                    f"{_line(event)}anchor '{name}' value contains itself",
+                    f"{_line(event)}an anchor's value contains itself",
+                )
+            raise YamlError(
+                f"{_line(event)}unknown anchor '{name}' referenced",
+                f"{_line(event)}an unknown anchor is referenced",
+            )
         return found
 
     def _put(self, value: Any, event: Event) -> None:
@@ -258,13 +284,18 @@ def _scalar(event: ScalarEvent) -> Any:
         value = _BY_TAG[tag](text)
         if value is _FAULT:
             short = tag.removeprefix(_TAG)
-            raise YamlError(f"{_line(event)}cannot decode !!str `{text[:64]}` as a !!{short}")
+            raise YamlError(
+                f"{_line(event)}cannot decode !!str `{text[:64]}` as a !!{short}",
+                f"{_line(event)}cannot decode it as a !!{short}",
+            )
     else:
         value = text
     if not isinstance(value, float):
         return value
     if not math.isfinite(value):
-        raise YamlError(f"{_line(event)}json: unsupported value: {text[:64]}")
+        raise YamlError(
+            f"{_line(event)}json: unsupported value: {text[:64]}", f"{_line(event)}a number JSON cannot say"
+        )
     return int(value) if value.is_integer() and abs(value) < _WRITTEN_OUT else value
 
 

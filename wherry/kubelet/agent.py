@@ -28,6 +28,7 @@ from wherry.kit.tasks import Tasks
 from wherry.kubelet.allocation.allocations import Allocations
 from wherry.kubelet.cgroups import PodCgroups
 from wherry.kubelet.config import KubeletConfig
+from wherry.kubelet.credential_plugins.plugins import CredentialPlugins
 from wherry.kubelet.devices.device_plugins import Listeners
 from wherry.kubelet.devices.node_devices import NodeDevices
 from wherry.kubelet.eviction.manager import CHECK_S as EVICTION_CHECK_S
@@ -39,6 +40,9 @@ from wherry.kubelet.gc import remove_all_dead
 from wherry.kubelet.hooks import Hooks
 from wherry.kubelet.host import Host
 from wherry.kubelet.image_gc import COLLECT_S, ImageGc
+from wherry.kubelet.image_pulls.keeper import PullRecords
+from wherry.kubelet.image_pulls.policy import verification
+from wherry.kubelet.image_pulls.pulls import PullRate, Pulls
 from wherry.kubelet.images import Images
 from wherry.kubelet.logs import LogRotation
 from wherry.kubelet.machine import Machine, read_machine
@@ -110,6 +114,8 @@ class Kubelet:
         self._inhibitor = host.inhibitor or Logind()
         self._disk: Disk = DiskThreads(clock) if host.disk is None else host.disk
         self._gauge = Gauge(runtime, config, clock, self._disk)
+        must_verify = verification(config.credentials_policy, config.credentials_allowlist)
+        self._pull_records = PullRecords(config.root_dir, must_verify, self._disk, clock)
         self._http = HttpProber()
         self._recorder: EventRecorder | EventLog = (
             EventLog() if config.is_standalone else EventRecorder(client, clock, "kubelet", config.node_name)
@@ -159,6 +165,7 @@ class Kubelet:
         self._registration = registration
         self._shutdown = shutdown = self._make_shutdown(machine)
         await shutdown.start()
+        await self._pull_records.load(self._runtime.images)
         self._context = context = self._make_context(machine, registration, state)
         await context.allocations.load()
         await context.devices.load()
@@ -266,7 +273,9 @@ class Kubelet:
         """Begin to remove what nobody uses, and to evict pods when the node runs short."""
         config, runtime, clock, recorder = self.config, self._runtime, self._clock, self._recorder
         node = node_reference(config.node_name)
-        images = ImageGc(runtime, config, clock, recorder, node, self._disk, metrics=self.metrics)
+        images = ImageGc(
+            runtime, config, clock, recorder, node, self._disk, self._pull_records, metrics=self.metrics
+        )
 
         async def reclaim() -> None:
             await remove_all_dead(runtime)
@@ -373,7 +382,7 @@ class Kubelet:
     ) -> WorkerContext:
         config, client, clock = self.config, self._client, self._clock
         tokens = Tokens(client, clock)
-        images = Images(self._runtime, clock, self._recorder, config.parallel_pulls)
+        images = self._make_images()
         volume_host = self._volume_host(tokens, images)
         prober = self._prober or NetworkProber(self._runtime, self._http)
         return WorkerContext(
@@ -426,6 +435,14 @@ class Kubelet:
         """What pods may have of the node."""
         devices = self._context.devices.plugins.admissible() if self._context is not None else {}
         return registration.allocatable() | {name: str(amount) for name, amount in devices.items()}
+
+    def _make_images(self) -> Images:
+        """Who has images on the node, and may use which."""
+        config, runtime, clock = self.config, self._runtime, self._clock
+        rate = PullRate(clock, config.pulls_per_second, config.pulls_burst)
+        plugins = CredentialPlugins(config.credential_providers, self._client, clock, self.metrics)
+        pulls = Pulls(runtime, clock, rate, config.parallel_pulls)
+        return Images(runtime, clock, self._recorder, self._pull_records, plugins, pulls)
 
     def _volume_host(self, tokens: Tokens, images: Images) -> VolumeHost:
         client, clock, changed = self._client, self._clock, self._object_changed

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from wherry.kit.path_names import one_name
+from wherry.kubelet.credential_plugins.config import CredentialProvider
+from wherry.kubelet.image_pulls.policy import PRELOADED
 
 KUBELET_VERSION = "v1.37.0"
 
@@ -92,6 +94,14 @@ class KubeletConfig:
     status_period_s: float = 300.0
     status_max_images: int = 50
     parallel_pulls: int = 3
+    pulls_per_second: int = 5
+    """How often registries are asked for images, 0 for as often as need be; at once `pulls_burst` times."""
+    pulls_burst: int = 10
+    credentials_policy: str = PRELOADED
+    """For which images that are there pods must show what they were pulled with, in upstream's words."""
+    credentials_allowlist: Sequence[str] = ()
+    credential_providers: Sequence[CredentialProvider] = ()
+    """The programs that are asked for credentials of registries."""
     restart_longest_s: float = 300.0
     log_max_bytes: int = 10 * 1024 * 1024
     log_max_files: int = 5

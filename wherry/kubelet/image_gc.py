@@ -19,6 +19,7 @@ from wherry.client.events import Recorder
 from wherry.kit.clock import Clock
 from wherry.kit.disk import Disk as DiskWork
 from wherry.kubelet.config import KubeletConfig
+from wherry.kubelet.image_pulls.keeper import PullRecords
 from wherry.kubelet.metrics import KubeletMetrics
 from wherry.kubelet.runtimes.containers import Container
 from wherry.kubelet.runtimes.failures import RuntimeFailure
@@ -105,6 +106,7 @@ class ImageGc:
         recorder: Recorder,
         node: Object,
         files: DiskWork,
+        records: PullRecords,
         disk: Callable[[Path], Disk] = read_disk,
         metrics: KubeletMetrics | None = None,
     ) -> None:
@@ -114,6 +116,7 @@ class ImageGc:
         self._recorder = recorder
         self._node = node
         self._files = files
+        self._records = records
         self._disk = disk
         self._metrics = metrics or KubeletMetrics()
         self._seen: dict[str, Sighting] | None = None
@@ -124,6 +127,12 @@ class ImageGc:
 
         Raises RuntimeFailure, OSError.
         """
+        began = self._clock.now()
+        await self._collect()
+        await self._records.prune({image.id for image in await self._runtime.images()}, began)
+        return COLLECT_S
+
+    async def _collect(self) -> None:
         used = await self._remove_old(await self._look())
         directory = await self._runtime.image_filesystem()
         if directory:
@@ -136,7 +145,6 @@ class ImageGc:
                 freed = await self._remove(used, to_free)
                 if freed < to_free:
                     self._complain(to_free, freed)
-        return COLLECT_S
 
     async def _remove_old(self, found: tuple[list[Image], set[str]]) -> tuple[list[Image], set[str]]:
         """Remove what nobody used for long (upstream's `freeOldImages`); what is left.

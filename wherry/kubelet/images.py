@@ -1,22 +1,24 @@
 """Having a container's image on the node before it is started.
 
-Pull policy, back-off after failures, and the events users look for. Several containers that need one
-image share one pull; a few different images are pulled at a time.
+Pull policy, who may use an image that is there, back-off after failures, and the events users look for.
+Several containers that need one image share one pull (`pulls`). Source: pkg/kubelet/images/image_manager.go.
 """
 
 from __future__ import annotations
 
-import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
+from typing import Protocol
 
 from wherry.client.events import Recorder
 from wherry.kit.backoff import BackOff
 from wherry.kit.clock import Clock
-from wherry.kit.tasks import shared
+from wherry.kubelet.credentials import Credential, credentials_in_secrets
+from wherry.kubelet.image_pulls.keeper import PullRecords
+from wherry.kubelet.image_pulls.pulls import Pulled, Pulls, shown_pull_error
 from wherry.kubelet.pod import field_path
-from wherry.kubelet.runtimes.failures import NoSuchThing, RuntimeFailure
+from wherry.kubelet.runtimes.failures import RuntimeFailure
 from wherry.kubelet.runtimes.images import Image, ImageService
 from wherry.objects.meta import Object
 
@@ -26,8 +28,8 @@ _REFERENCE = re.compile(
     r"(?::[\w][\w.-]{0,127})?(?:@[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?",
     re.ASCII,
 )
-UNBOUNDED = 1 << 20
-"""More images than are ever got at once."""
+RECORD_RETRY_S = 10.0
+Credentials = Callable[[], Awaitable[tuple[Credential, ...]]]
 _IMAGE_ID = re.compile(r"(?:sha256:)?[0-9a-f]{64}")
 
 
@@ -59,20 +61,41 @@ def is_reference(text: str) -> bool:
     return bool(_IMAGE_ID.fullmatch(text) or _REFERENCE.fullmatch(text))
 
 
-class Images:
-    """Pulls images, each once at a time, remembering failures."""
+class NodeCredentials(Protocol):
+    """Credentials a node has beside those of pods' secrets."""
 
-    def __init__(self, runtime: ImageService, clock: Clock, recorder: Recorder, parallel: int = 3) -> None:
+    async def credentials(self, reference: str, pod: Object) -> list[Credential]:
+        """What there is for an image, for a pod."""
+        ...
+
+    def forget(self, pod_uid: str) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+class Images:
+    """Has images on the node, remembering failures. `records` tell who may use what is there."""
+
+    def __init__(
+        self,
+        runtime: ImageService,
+        clock: Clock,
+        recorder: Recorder,
+        records: PullRecords,
+        node: NodeCredentials,
+        pulls: Pulls,
+    ) -> None:
         self._runtime = runtime
         self._clock = clock
         self._recorder = recorder
-        self._slots = asyncio.Semaphore(parallel or UNBOUNDED)
-        self._pulls: dict[tuple[str, str], asyncio.Task[Image]] = {}
+        self._records = records
+        self._node = node
+        self._pulls = pulls
         self._back_off = BackOff(clock)
         self._failed: dict[str, tuple[datetime, str]] = {}
 
-    async def ensure(self, pod: Object, container: Object, auth: Mapping[str, str] | None = None) -> Image:
-        """The image, pulled if need be. Raises ImageFailure."""
+    async def ensure(self, pod: Object, container: Object, secrets: Sequence[Object] = ()) -> Image:
+        """The image, pulled if need be with the pod's `secrets` or the node's own. Raises ImageFailure."""
         reference = container.get("image") or ""
         if not is_reference(reference):
             why = f'couldn\'t parse image name "{reference}": invalid reference format'
@@ -80,18 +103,28 @@ class Images:
             self._say(pod, container, "Warning", "InspectFailed", message)
             raise ImageFailure("InvalidImageName", message, None)
         policy = pull_policy(container)
-        present = await self._inspect(pod, container, reference)
-        if policy == "Never" and present is None:
-            message = f'Container image "{reference}" is not present with pull policy of Never'
-            self._say(pod, container, "Warning", "ErrImageNeverPull", message)
-            raise ImageFailure("ErrImageNeverPull", message, 60.0)
-        if present is not None and policy != "Always":
+        credentials = _once(self._credentials, reference, pod, secrets)
+        present = await self._inspect(pod, container, reference) if policy != "Always" else None
+        if present is not None and not await self._records.must_pull(reference, present, credentials):
             message = (
                 f'Container image "{reference}" already present on machine and can be accessed by the pod'
             )
             self._say(pod, container, "Normal", "Pulled", message)
             return present
-        return await self._pull(pod, container, reference, auth)
+        if policy == "Never":  # that an image is there is not told to a pod that may not use it
+            message = f'Container image "{reference}" is not present with pull policy of Never'
+            self._say(pod, container, "Warning", "ErrImageNeverPull", message)
+            raise ImageFailure("ErrImageNeverPull", message, 60.0)
+        return await self._pull(pod, container, reference, credentials)
+
+    async def _credentials(
+        self, reference: str, pod: Object, secrets: Sequence[Object]
+    ) -> tuple[Credential, ...]:
+        """All that may be shown for an image: the pod's own first."""
+        return (
+            *credentials_in_secrets(reference, secrets),
+            *await self._node.credentials(reference, pod),
+        )
 
     async def is_present(self, container: Object) -> bool:
         """Whether the container could be started without pulling anything."""
@@ -105,6 +138,7 @@ class Images:
 
     def forget(self, pod_uid: str) -> None:
         """The pod is gone: its failures no longer matter."""
+        self._node.forget(pod_uid)
         self._back_off.forget(f"{pod_uid}/")
         for key in [key for key in self._failed if key.startswith(f"{pod_uid}/")]:
             del self._failed[key]
@@ -117,9 +151,7 @@ class Images:
             self._say(pod, container, "Warning", "InspectFailed", message)
             raise ImageFailure("ImageInspectError", message, 10.0) from error
 
-    async def _pull(
-        self, pod: Object, container: Object, reference: str, auth: Mapping[str, str] | None
-    ) -> Image:
+    async def _pull(self, pod: Object, container: Object, reference: str, credentials: Credentials) -> Image:
         key = f"{pod['metadata']['uid']}/{reference}"
         failed = self._failed.get(key)
         if failed is not None:
@@ -128,58 +160,72 @@ class Images:
                 message = f'Back-off pulling image "{reference}"'
                 self._say(pod, container, "Normal", "BackOff", message)
                 raise ImageFailure("ImagePullBackOff", f"{message}: {failed[1]}", left_s)
+        shown = await credentials()
+        try:
+            await self._records.begin(reference)
+        except OSError as error:
+            why = f"failed to record image pull intent: {error}"
+            message = f'Failed to record image pull intent for container image "{reference}": {why}'
+            raise ImageFailure("ErrImagePull", message, RECORD_RETRY_S) from error
         self._say(pod, container, "Normal", "Pulling", f'Pulling image "{reference}"')
         began = self._clock.monotonic()
+        pulled: Pulled | None = None
         try:
-            image = await self._shared_pull(reference, auth)
+            pulled = await self._pulls.pull(reference, shown)
         except RuntimeFailure as error:
-            reason = error.reason or "ErrImagePull"
-            self._say(pod, container, "Warning", "Failed", f'Failed to pull image "{reference}": {error}')
-            now = self._clock.now()
-            self._back_off.advance(key, now)
-            self._failed[key] = (now, f"{reason}: {error}")
-            raise ImageFailure(reason, str(error), self._back_off.delay_s(key)) from error
+            raise self._pull_failed(pod, container, reference, key, error) from error
+        finally:
+            if pulled is None:
+                await self._records.failed(reference)
+        await self._records.pulled(reference, pulled.image.id, pulled.used)
         self._failed.pop(key, None)
-        took = f"{self._clock.monotonic() - began:.3f}".rstrip("0").rstrip(".") + "s"
+        whole = _took(self._clock.monotonic() - began)
         self._say(
             pod,
             container,
             "Normal",
             "Pulled",
-            f'Successfully pulled image "{reference}" in {took} ({took} including waiting). '
-            f"Image size: {image.size_bytes} bytes.",
+            f'Successfully pulled image "{reference}" in {_took(pulled.took_s)} ({whole} including waiting). '
+            f"Image size: {pulled.image.size_bytes} bytes.",
         )
-        return image
+        return pulled.image
 
-    async def _shared_pull(self, reference: str, auth: Mapping[str, str] | None) -> Image:
-        key = (reference, repr(sorted((auth or {}).items())))
-        task = self._pulls.get(key)
-        if task is None:
-            task = asyncio.get_running_loop().create_task(self._fetch(reference, auth))
-            self._pulls[key] = task
-            task.add_done_callback(lambda done: self._pulled(key, done))
-        return await shared(task, f"the pull of {reference}")
-
-    def _pulled(self, key: tuple[str, str], task: asyncio.Task[Image]) -> None:
-        self._pulls.pop(key, None)
-        if not task.cancelled():
-            task.exception()  # whoever still waits is told; nobody waiting is no fault
-
-    async def _fetch(self, reference: str, auth: Mapping[str, str] | None) -> Image:
-        async with self._slots:
-            image_id = await self._runtime.pull_image(reference, auth)
-            image = await self._runtime.image(image_id) or await self._runtime.image(reference)
-            if image is None:
-                raise NoSuchThing(f'image "{reference}" vanished after it was pulled', "ErrImagePull")
-            return image
+    def _pull_failed(
+        self, pod: Object, container: Object, reference: str, key: str, error: RuntimeFailure
+    ) -> ImageFailure:
+        """Back off from an image, and tell why."""
+        self._say(pod, container, "Warning", "Failed", f'Failed to pull image "{reference}": {error}')
+        now = self._clock.now()
+        self._back_off.advance(key, now)
+        reason, message = shown_pull_error(reference, error)
+        self._failed[key] = (now, f"{reason}: {message}")
+        return ImageFailure(reason, message, self._back_off.delay_s(key))
 
     async def close(self) -> None:
         """Give up pulls that still run."""
-        tasks = list(self._pulls.values())
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        await self._node.close()
+        await self._pulls.close()
 
     def _say(self, pod: Object, container: Object, kind: str, reason: str, message: str) -> None:
         self._recorder.event(pod, kind, reason, message, field_path=field_path(pod, container["name"]))
+
+
+def _took(seconds: float) -> str:
+    return f"{seconds:.3f}".rstrip("0").rstrip(".") + "s"
+
+
+def _once(
+    work: Callable[[str, Object, Sequence[Object]], Awaitable[tuple[Credential, ...]]],
+    reference: str,
+    pod: Object,
+    secrets: Sequence[Object],
+) -> Credentials:
+    """Look credentials up no earlier than needed, and once."""
+    found: list[tuple[Credential, ...]] = []
+
+    async def look() -> tuple[Credential, ...]:
+        if not found:
+            found.append(await work(reference, pod, secrets))
+        return found[0]
+
+    return look

@@ -129,6 +129,16 @@ class KubeletMetrics:
             "age.",
             ("reason",),
         )
+        self.plugin_duration = Histogram(
+            "kubelet_credential_provider_plugin_duration",
+            "[ALPHA] Duration of execution in seconds for credential provider plugin",
+            ("plugin_name",),
+        )
+        self.plugin_errors = Counter(
+            "kubelet_credential_provider_plugin_errors_total",
+            "[ALPHA] Number of errors from credential provider plugin",
+            ("plugin_name",),
+        )
         self.resizes_requested = Counter(
             "kubelet_container_requested_resizes_total",
             "[ALPHA] Number of requested resizes, counted at the container level. Different resources on "

@@ -249,6 +249,8 @@ ELSEWHERE = {
         "healthz-port",
         "config",
         "config-dir",
+        "image-credential-provider-config",
+        "image-credential-provider-bin-dir",
     },
     proxy: {"proxy-mode", "cleanup", "healthz-bind-address", "config"},
     scheduler: {"config"},

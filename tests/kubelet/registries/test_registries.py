@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from wherry.kit.yaml_reader import YamlError
 from wherry.kubelet.registries.hosts import auth_tables, hosts_files, write_hosts
 from wherry.kubelet.registries.registries import (
     NONE,
@@ -133,8 +134,11 @@ def test_no_password_is_repeated(tmp_path: Path) -> None:
     for text in (
         "mirrors: {a.example: {endpoint: ['https://u:letmein@b.example']}}",
         "configs: {'https://u:letmein@b.example': {}}",
+        "a: *letmein",
+        "configs: &letmein {a: *letmein}",
+        "configs: {a.example: {auth: {password: !!int letmein}}}",
     ):
-        with pytest.raises(RegistriesError) as caught:
+        with pytest.raises((RegistriesError, YamlError)) as caught:
             parse_registries(text)
         assert "letmein" not in str(caught.value)
     file = tmp_path / "registries.yaml"

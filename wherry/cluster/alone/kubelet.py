@@ -10,6 +10,7 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
 from random import Random, SystemRandom
@@ -50,6 +51,7 @@ from wherry.kubelet.config import KubeletConfig
 from wherry.kubelet.configuration.applied import applied, ignored
 from wherry.kubelet.configuration.decoding import ConfigurationError, read_configuration
 from wherry.kubelet.configuration.fields import BY_PATH
+from wherry.kubelet.credential_plugins.config import ProvidersError, read_providers
 from wherry.kubelet.runtimes.containerd.cri import ContainerdRuntime
 from wherry.kubelet.runtimes.failures import RuntimeFailure
 from wherry.kubelet.server.access import ApiReviews
@@ -108,6 +110,13 @@ FLAGS = (
     Flag("image-gc-high-threshold", "Percent of the disk from which unused images go.", NUMBER, "85"),
     Flag("image-gc-low-threshold", "Percent of the disk until which they go.", NUMBER, "80"),
     Flag("minimum-image-ttl-duration", "How long an image is kept at least.", DURATION, "2m0s"),
+    Flag("registry-qps", "How often a second registries are asked for images; 0 for any.", NUMBER, "5"),
+    Flag("registry-burst", "How often at once.", NUMBER, "10"),
+    Flag(
+        "image-credential-provider-config",
+        "A CredentialProviderConfig, or a folder of them: programs that give credentials of registries.",
+    ),
+    Flag("image-credential-provider-bin-dir", "The folder these programs lie in."),
     Flag("container-log-max-size", "How large a log grows.", default="10Mi"),
     Flag("container-log-max-files", "How many files a log has.", NUMBER, "5"),
     *TLS_FLAGS,
@@ -188,6 +197,8 @@ FLAG_OF: Mapping[str, str] = {
     "podsPerCore": "pods-per-core",
     "port": "port",
     "providerID": "provider-id",
+    "registryBurst": "registry-burst",
+    "registryPullQPS": "registry-qps",
     "registerWithTaints": "register-with-taints",
     "resolvConf": "resolv-conf",
     "seccompDefault": "seccomp-default",
@@ -272,7 +283,12 @@ def kubelet_config(values: Values, said: Mapping[str, Any]) -> KubeletConfig:
         is_standalone=_is_standalone(values),
     )
     try:
-        config = applied(said, config)
+        providers = read_providers(
+            values.path("image-credential-provider-config"), values.path("image-credential-provider-bin-dir")
+        )
+        config = applied(said, replace(config, credential_providers=providers))
+    except ProvidersError as error:
+        raise FlagError(f"failed to register CRI auth plugins: {error}") from None
     except ConfigurationError as error:
         raise FlagError(str(error)) from None
     for name, port in (("port", config.port), ("healthz-port", values.number("healthz-port"))):

@@ -12,7 +12,6 @@ _OUT = "leave the flag out"
 _NO_CADVISOR = "what is used is measured otherwise"
 _NETWORK = "how pods are networked is the runtime's configuration"
 _ALIKE = "processors and memory are shared by all pods alike"
-_REGISTRIES = f"registries are asked with pods' own secrets alone; {_OUT}"
 
 UNFOLLOWED = (
     *idle(
@@ -23,8 +22,8 @@ UNFOLLOWED = (
     *idle(
         *("cpu-manager-reconcile-period", "event-burst", "event-qps", "kube-api-content-type"),
         *("max-open-files", "maximum-dead-containers", "maximum-dead-containers-per-container"),
-        *("minimum-container-ttl-duration", "oom-score-adj", "registry-burst"),
-        *("registry-qps", "runtime-request-timeout", "streaming-connection-idle-timeout"),
+        *("minimum-container-ttl-duration", "oom-score-adj"),
+        *("runtime-request-timeout", "streaming-connection-idle-timeout"),
         *("volume-plugin-dir", "volume-stats-agg-period"),
     ),
     *idle("contention-profiling", kind=SWITCH),
@@ -57,7 +56,6 @@ UNFOLLOWED = (
     *refused("qos-reserved", "reserved-memory", why=f"{_ALIKE}; {_OUT}"),
     *refused("reserved-cpus", why="give --system-reserved=cpu=..."),
     *refused("kube-reserved-cgroup", "system-reserved-cgroup", why=f"only pods have limits; {_OUT}"),
-    *refused("image-credential-provider-bin-dir", "image-credential-provider-config", why=_REGISTRIES),
     *refused("lock-file", why=f"nobody is waited for; {_OUT}"),
     *refused("cloud-config", "cloud-provider", why=f"there are no cloud providers here; {_OUT}"),
     *LOGGING,

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from wherry.kit.yaml_reader import YamlError, read
+from wherry.kit.yaml_reader import YamlError, read_secret
 from wherry.kubelet.configuration.fields import API_VERSION, BY_PATH, KIND, STRUCTS, Field
 from wherry.objects.go_durations import parse_go_duration
 
@@ -66,7 +66,7 @@ def _drop_ins(folder: Path) -> list[Path]:
 def _read_file(path: Path) -> dict[str, Any]:
     """What one file says, checked. Raises ConfigurationError, OSError."""
     try:
-        document = read(path.read_bytes())
+        document = read_secret(path.read_bytes())
     except YamlError as error:
         raise ConfigurationError(f"{path}: {error}") from None
     content = document.value

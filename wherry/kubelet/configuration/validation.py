@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from wherry.kubelet.configuration.fields import BY_PATH, Lot
+from wherry.kubelet.image_pulls.policy import ALLOWLISTED, POLICIES, allowlist_error
 from wherry.objects.go_durations import parse_go_duration
 
 PREFIX = "invalid configuration: "
@@ -47,7 +48,13 @@ def configuration_errors(given: Mapping[str, Any]) -> list[str]:
     def value(path: str) -> Any:
         return given.get(path, BY_PATH[path].default)
 
-    return [*_numbers(given, value), *_images(value), *_shutdown(given, value), *_rest(given, value)]
+    return [
+        *_numbers(given, value),
+        *_images(value),
+        *_credentials(value),
+        *_shutdown(given, value),
+        *_rest(given, value),
+    ]
 
 
 def unfollowed(given: Mapping[str, Any]) -> list[str]:
@@ -121,6 +128,28 @@ def _images(value: Value) -> Iterator[str]:
             f"{PREFIX}maxParallelImagePulls cannot be larger than 1 unless SerializeImagePulls "
             "(--serialize-image-pulls) is set to false"
         )
+
+
+def _credentials(value: Value) -> Iterator[str]:
+    """Whose images are checked."""
+    policy, allowlist = (
+        value(name) or ""
+        for name in ("imagePullCredentialsVerificationPolicy", "preloadedImagesVerificationAllowlist")
+    )
+    if policy not in POLICIES:
+        shown = ", ".join(f'"{one}"' for one in POLICIES)
+        yield (
+            f'{PREFIX}imagePullCredentialsVerificationPolicy "{policy}" is not supported, supported values '
+            f"are: {shown}"
+        )
+    if allowlist and policy != ALLOWLISTED:
+        yield (
+            f"{PREFIX}can't set `preloadedImagesVerificationAllowlist` if "
+            f'`imagePullCredentialsVertificationPolicy` is not "{ALLOWLISTED}"'
+        )
+    wrong = next(filter(None, map(allowlist_error, allowlist)), "")
+    if wrong:
+        yield f"can't parse elements of `preloadedImagesVerificationAllowlist`: {wrong}"
 
 
 def _shutdown(given: Mapping[str, Any], value: Value) -> Iterator[str]:

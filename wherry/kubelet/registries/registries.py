@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from wherry.kit.yaml_reader import YamlError, read
+from wherry.kit.yaml_reader import YamlError, read_secret
 from wherry.objects.regex import PatternError, compile_pattern
 
 DEFAULT_FILE = Path("/etc/wherry/registries.yaml")
@@ -104,7 +104,7 @@ def _without_login(text: str) -> str:
 
 def parse_registries(text: str) -> Registries:
     """What a file with this text says. Raises RegistriesError, YamlError."""
-    value = read(text).value
+    value = read_secret(text).value
     document = _Part("", {} if value is None else value)
     document.only("mirrors", "configs")
     configs = {host: part for host, part in document.parts("configs") if part.only("auth", "tls")}

@@ -54,6 +54,14 @@ def kubelet_configuration(config: KubeletConfig, server: KubeletServerConfig) ->
         "imageMaximumGCAge": format_duration(config.image_greatest_age_s),
         "imageGCHighThresholdPercent": round(config.image_gc_high_percent),
         "imageGCLowThresholdPercent": round(config.image_gc_low_percent),
+        "registryPullQPS": config.pulls_per_second,
+        "registryBurst": config.pulls_burst,
+        "imagePullCredentialsVerificationPolicy": config.credentials_policy,
+        **(
+            {"preloadedImagesVerificationAllowlist": list(config.credentials_allowlist)}
+            if config.credentials_allowlist
+            else {}
+        ),
         "serializeImagePulls": config.parallel_pulls == 1,
         **({"maxParallelImagePulls": config.parallel_pulls} if config.parallel_pulls else {}),
         "cgroupRoot": config.cgroup_root,

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from wherry.kubelet.credentials import find_credentials
+from wherry.kubelet.credentials import pull_secrets
 from wherry.kubelet.images import Images
-from wherry.kubelet.pod import spec_of
 from wherry.kubelet.runtimes.failures import RuntimeFailure
 from wherry.kubelet.runtimes.images import ImageView, ImageViews
 from wherry.objects.meta import Object
@@ -24,10 +23,8 @@ class VolumeImages:
 
         Raises ImageFailure.
         """
-        names = [secret.get("name") for secret in spec_of(pod).get("imagePullSecrets") or ()]
-        secrets = [lookup("Secret", name) for name in names if name]
-        found = find_credentials(wanted.get("image") or "", [s for s in secrets if s is not None])
-        await self._images.ensure(pod, wanted, found)
+        secrets = pull_secrets(pod, lambda name: lookup("Secret", name))
+        await self._images.ensure(pod, wanted, secrets)
 
     async def view(self, reference: str, key: str) -> ImageView:
         """How to mount an image that is there; it is kept for `key`. Raises RuntimeFailure."""

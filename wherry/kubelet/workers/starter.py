@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from wherry.kit.tasks import to_the_end
-from wherry.kubelet.credentials import find_credentials
+from wherry.kubelet.credentials import pull_secrets
 from wherry.kubelet.devices.assignments import DeviceOptions
 from wherry.kubelet.devices.choosing import CannotAllocate
 from wherry.kubelet.devices.device_plugins import NotYet
@@ -105,7 +105,7 @@ class Starter:
     async def image(self, pod: Object, container: Object) -> Image:
         """The container's image, pulled if need be. Raises StartFailure."""
         try:
-            return await self._context.images.ensure(pod, container, self._credentials(pod, container))
+            return await self._context.images.ensure(pod, container, self._pull_secrets(pod))
         except ImageFailure as failure:
             raise self._lacks(pod, container, failure) from failure
 
@@ -152,10 +152,8 @@ class Starter:
         path.chmod(0o644)
         return path
 
-    def _credentials(self, pod: Object, container: Object) -> dict[str, str] | None:
-        names = [s.get("name") for s in spec_of(pod).get("imagePullSecrets") or ()]
-        secrets = [self._lookup(pod, "Secret", name) for name in names if name]
-        return find_credentials(container.get("image") or "", [s for s in secrets if s is not None])
+    def _pull_secrets(self, pod: Object) -> list[Object]:
+        return pull_secrets(pod, lambda name: self._lookup(pod, "Secret", name))
 
     def _lookup(self, pod: Object, kind: str, name: str) -> Object | None:
         return self._context.references.get(kind, namespace_of(pod), name)
