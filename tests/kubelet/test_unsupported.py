@@ -17,6 +17,7 @@ from tools.pod_fields import CORE, PAGE, WITHOUT_PLUGIN, fields_of, with_table
 from wherry.api.node.runtime_classes import RUNTIME_CLASSES
 from wherry.kubelet.admission import find_objection
 from wherry.kubelet.environment import ConfigFailure
+from wherry.kubelet.runtimes.runtime import HandlerFeatures
 from wherry.kubelet.sysctls import find_forbidden, is_namespaced
 from wherry.kubelet.unsupported import ELSEWHERE, REFUSED
 from wherry.kubelet.workers.container import is_recursive_read_only
@@ -107,6 +108,8 @@ def test_sysctls_that_are_allowed_beside() -> None:
 def test_what_no_pod_gets_here(spec: Object, reason: str) -> None:
     objection = find_objection(make_pod(**spec), [], ROOM, apparmor=False)
     assert (objection or ("",))[0] == reason
+    able = find_objection(make_pod(**spec), [], ROOM, apparmor=True, strict_groups=True)
+    assert (able or ("",))[0] == ("" if reason != "PodOSNotSupported" else reason)
 
 
 async def test_a_refused_pod_fails(made: Node) -> None:
@@ -121,7 +124,8 @@ async def test_no_user_namespace_is_no_pod(made: Node) -> None:
     await made.create("p", hostUsers=False)
     await made.said(
         "FailedCreatePodSandBox",
-        'Failed to create pod sandbox: RuntimeClass handler "" does not support user namespaces',
+        "Failed to create pod sandbox: can't set `spec.hostUsers: false`, runtime does not support user "
+        "namespaces: runtime handlers are not set",
     )
     assert made.runtime.calls["run_sandbox"] == 0
 
@@ -142,7 +146,9 @@ async def test_read_only_all_the_way_down(made: Node) -> None:
 
 
 async def test_read_only_all_the_way_down_where_the_runtime_can(made: Node) -> None:
-    made.runtime.current_status = replace(made.runtime.current_status, handlers={"": True})
+    made.runtime.current_status = replace(
+        made.runtime.current_status, handlers={"": HandlerFeatures(recursive_read_only=True)}
+    )
     made.kubelet.network_changed()  # it asks the runtime how it is
 
     async def asked() -> bool:

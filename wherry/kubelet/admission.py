@@ -33,16 +33,18 @@ def find_objection(
     *,
     unsafe_sysctls: Sequence[str] = (),
     apparmor: bool = True,
+    strict_groups: bool = False,
 ) -> tuple[str, str] | None:
     """(reason, message) why `pod` cannot run beside `others`, None when it can.
 
     `pressure` are the node's pressure conditions that are true. `unsafe_sysctls` may be set beside the safe
-    ones. `apparmor` tells whether the machine enforces AppArmor profiles.
+    ones. `apparmor` tells whether the machine enforces AppArmor profiles, `strict_groups` whether the runtime
+    can leave an image's groups out.
     """
     forbidden = find_forbidden(pod, unsafe_sysctls)
     if forbidden:
         return SYSCTL_FORBIDDEN, forbidden
-    refusal = refuse_at_node(pod, apparmor=apparmor)
+    refusal = refuse_at_node(pod, apparmor=apparmor, strict_groups=strict_groups)
     if refusal is not None:
         return refusal
     if pressure and not _withstands(pod, pressure):

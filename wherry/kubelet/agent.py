@@ -64,6 +64,7 @@ from wherry.kubelet.shutdown.logind import Logind
 from wherry.kubelet.static_pods.mirrors import Mirrors, is_mirror
 from wherry.kubelet.static_pods.static_pods import StaticPods
 from wherry.kubelet.status_writer import StatusWriter
+from wherry.kubelet.users import UserRanges
 from wherry.kubelet.volumes.base import VolumeHost
 from wherry.kubelet.volumes.images import VolumeImages
 from wherry.kubelet.volumes.mounts import SystemMounts
@@ -169,6 +170,7 @@ class Kubelet:
         self._context = context = self._make_context(machine, registration, state)
         await context.allocations.load()
         await context.devices.load()
+        await context.users.load()
         self._workers = workers = PodWorkers(context)
         self._relist = relist = Relist(self._runtime, workers, self._clock, self.metrics)
         self._cache.add(PODS, field_selector=f"spec.nodeName={config.node_name}")
@@ -419,6 +421,8 @@ class Kubelet:
             node_ip=lambda: registration.node_ip,
             network_error=state.network_error,
             shutdown_objection=lambda: self._shutdown.objection() if self._shutdown is not None else None,
+            runtime_status=lambda: state.status,
+            users=UserRanges(config.pods_dir, self._disk, config.ids_per_pod, config.max_pods),
             is_recursive_read_only=state.is_recursive_read_only,
             memory_bytes=machine.memory_bytes,
             runtime_name=(state.status.name if state.status is not None else "") or "containerd",

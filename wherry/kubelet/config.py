@@ -125,6 +125,8 @@ class KubeletConfig:
     """Whether gitRepo volumes are allowed: git then runs on the node (in `volumes/git_child`)."""
     quota_monitoring: bool = False
     """Whether file systems with project quotas count what emptyDirs of pods with users of their own hold."""
+    ids_per_pod: int = 65536
+    """How many users and groups a pod has that has its own (`hostUsers: false`)."""
     is_standalone: bool = False
     """Whether there is no API server at all: static pods are all that runs, and nobody is told of them."""
     static_pod_path: Path | None = None

@@ -150,7 +150,29 @@ def node_status(config: KubeletConfig, facts: NodeFacts, old: Mapping[str, Any],
             "architecture": machine.architecture,
         },
         "images": _images(facts.images, config.status_max_images),
+        **_runtime_features(runtime, old),
     }
+
+
+def _runtime_features(runtime: RuntimeStatus | None, old: Mapping[str, Any]) -> Object:
+    """What the runtime can do (setters.RuntimeHandlers and Features of pkg/kubelet/nodestatus)."""
+    if runtime is None:
+        return {name: old[name] for name in ("features", "runtimeHandlers") if name in old}
+    found: Object = {}
+    if runtime.strict_groups is not None:
+        found["features"] = {"supplementalGroupsPolicy": runtime.strict_groups}
+    if runtime.handlers:
+        found["runtimeHandlers"] = [
+            {
+                "name": name,
+                "features": {
+                    "recursiveReadOnlyMounts": can.recursive_read_only,
+                    "userNamespaces": can.user_namespaces,
+                },
+            }
+            for name, can in sorted(runtime.handlers.items())
+        ]
+    return found
 
 
 def is_same_status(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:

@@ -56,10 +56,14 @@ ELSEWHERE: Mapping[str, str] = {
 """Fields (by type) that concern others, each with the reason."""
 
 REFUSED: Mapping[str, str] = {
-    "PodSpec.hostUsers": 'false: `RuntimeClass handler "" does not support user namespaces`',
+    "PodSpec.hostUsers": (
+        "false, where the runtime does not say that it can (containerd 2.0 with runc 1.2 does): "
+        "`... runtime does not support user namespaces`"
+    ),
     "PodSpec.os": "another than linux: `Failed to admit pod as the OS field doesn't match node OS`",
     "PodSecurityContext.supplementalGroupsPolicy": (
-        "Strict: `SupplementalGroupsPolicy=Strict is not supported in this node`"
+        "Strict, where the runtime does not say that it can: "
+        "`SupplementalGroupsPolicy=Strict is not supported in this node`"
     ),
     "PodSecurityContext.appArmorProfile": (
         "where the machine has no AppArmor: `Cannot enforce AppArmor: AppArmor is not enabled on the host`"
@@ -77,19 +81,18 @@ REFUSED: Mapping[str, str] = {
 }
 """Fields (by type) that are refused, or some of whose values are: which, and what the pod is told."""
 
-USER_NAMESPACES = 'RuntimeClass handler "" does not support user namespaces'
 
-
-def refuse_at_node(pod: Mapping[str, Any], *, apparmor: bool) -> tuple[str, str] | None:
+def refuse_at_node(pod: Mapping[str, Any], *, apparmor: bool, strict_groups: bool) -> tuple[str, str] | None:
     """(reason, message) why the pod cannot come to this node at all, None when it can.
 
-    `apparmor` tells whether the machine enforces AppArmor profiles.
+    `apparmor` tells whether the machine enforces AppArmor profiles, `strict_groups` whether the runtime can
+    leave an image's groups out.
     """
     spec = spec_of(pod)
     if ((spec.get("os") or {}).get("name") or "linux") != "linux":
         return "PodOSNotSupported", "Failed to admit pod as the OS field doesn't match node OS"
     security = spec.get("securityContext") or {}
-    if security.get("supplementalGroupsPolicy") == "Strict":
+    if security.get("supplementalGroupsPolicy") == "Strict" and not strict_groups:
         return (
             "SupplementalGroupsPolicyNotSupported",
             "SupplementalGroupsPolicy=Strict is not supported in this node",
@@ -97,14 +100,6 @@ def refuse_at_node(pod: Mapping[str, Any], *, apparmor: bool) -> tuple[str, str]
     if not apparmor and _wants_apparmor(pod):
         return "AppArmor", "Cannot enforce AppArmor: AppArmor is not enabled on the host"
     return None
-
-
-def refuse_sandbox(pod: Mapping[str, Any]) -> str:
-    """Why no sandbox can be made for the pod, "" when it can."""
-    spec = spec_of(pod)
-    if spec.get("hostUsers") is False:
-        return USER_NAMESPACES
-    return ""
 
 
 def refuse_container(container: Mapping[str, Any]) -> str:

@@ -66,6 +66,7 @@ DIRECT: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
     "containerLogMonitorInterval": ("log_check_s", _seconds),
     "evictionPressureTransitionPeriod": ("eviction_transition_s", _seconds),
     "crashLoopBackOff.maxContainerRestartPeriod": ("restart_longest_s", _seconds),
+    "userNamespaces.idsPerPod": ("ids_per_pod", int),
     "seccompDefault": ("seccomp_default", bool),
 }
 """Fields that are said as they are: by path the attribute of KubeletConfig, and how it is read."""

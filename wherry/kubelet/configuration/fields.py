@@ -198,7 +198,7 @@ FIELDS: tuple[Field, ...] = (
     _honoured("containerRuntimeEndpoint", "string", "unix:///run/containerd/containerd.sock"),
     _only("imageServiceEndpoint", "string", "", "images are asked for where the runtime is"),
     _only("failCgroupV1", "*bool", False, "both versions of cgroups will do"),
-    _refused("userNamespaces.idsPerPod", "*int64", "pods have the node's users"),
+    _honoured("userNamespaces.idsPerPod", "*int64", 65536),
 )
 BY_PATH: Mapping[str, Field] = {one.path: one for one in FIELDS}
 STRUCTS = {

@@ -96,6 +96,10 @@ def _numbers(given: Mapping[str, Any], value: Value) -> Iterator[str]:
     port = value("readOnlyPort")
     if port and not 1 <= port <= 65535:
         yield f"{PREFIX}readOnlyPort (--read-only-port) {port} must be between 0 and 65535, inclusive"
+    ids = value("userNamespaces.idsPerPod")
+    if not 65536 <= ids < 1 << 32 or ids % 65536:
+        most = (1 << 32) - 65536
+        yield f"{PREFIX}userNamespaces.idsPerPod {ids} must be a multiple of 65536, at most {most}"
     if value("nodeStatusMaxImages") < -1:
         yield (
             f"{PREFIX}nodeStatusMaxImages (--node-status-max-images) {value('nodeStatusMaxImages')} "

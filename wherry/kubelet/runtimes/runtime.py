@@ -18,6 +18,14 @@ from wherry.kubelet.runtimes.streams import Streams
 
 
 @dataclass(frozen=True, slots=True)
+class HandlerFeatures:
+    """Whether a handler makes mounts read-only with all below them, and gives pods users of their own."""
+
+    recursive_read_only: bool = False
+    user_namespaces: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class RuntimeStatus:
     """Whether containers can be run and pods be given a network; reasons when not."""
 
@@ -26,14 +34,16 @@ class RuntimeStatus:
     message: str = ""
     name: str = ""
     version: str = ""
-    handlers: Mapping[str, bool] = field(default_factory=dict)
-    """Its handlers by name ("" is the default one), and whether they make mounts recursively read-only."""
+    handlers: Mapping[str, HandlerFeatures] = field(default_factory=dict)
+    """Its handlers by name ("" is the default one)."""
+    strict_groups: bool | None = None
+    """Whether it can give processes no groups but those the pod says; None where it does not tell."""
 
     def is_recursive_read_only(self, runtime_class: str | None) -> bool:
         """Whether what is mounted for a pod of this class can be read-only with all mounted below it."""
         if runtime_class:  # what the class's handler is called is known to the API server alone
-            return bool(self.handlers) and all(self.handlers.values())
-        return self.handlers.get("", False)
+            return bool(self.handlers) and all(h.recursive_read_only for h in self.handlers.values())
+        return "" in self.handlers and self.handlers[""].recursive_read_only
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,14 @@ class PortMapping:
     host_ip: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class IdRange:
+    """Ids of the node, of users and groups alike, that are 0 and up in a pod."""
+
+    first: int
+    length: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxSpec:
     """What a pod's sandbox is made from.
@@ -50,6 +58,8 @@ class SandboxSpec:
     privileged: bool = False
     """Whether any of its containers is: the runtime refuses privileged containers in other sandboxes."""
     runtime_handler: str = ""
+    users: IdRange | None = None
+    """The pod's users in the node's; None for the node's own."""
 
 
 @dataclass(frozen=True, slots=True)

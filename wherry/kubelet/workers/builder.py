@@ -28,7 +28,6 @@ from wherry.kubelet.pod import container_hash, find_container, grace_period_s, s
 from wherry.kubelet.runtimes.failures import RuntimeFailure
 from wherry.kubelet.runtimes.images import Image
 from wherry.kubelet.runtimes.sandboxes import Sandbox, SandboxSpec
-from wherry.kubelet.unsupported import refuse_sandbox
 from wherry.kubelet.volumes.base import MountedVolume
 from wherry.kubelet.workers.context import WorkerContext
 from wherry.kubelet.workers.resizer import Resizer
@@ -191,7 +190,11 @@ class Builder:
         volumes = asyncio.ensure_future(self._set_up_volumes(pod))
         try:
             spec = await self._sandbox_spec(pod, plan if plan.new_sandbox else None, seen)
-            sandbox = await self._make_sandbox(pod, spec) if plan.new_sandbox else seen.sandbox
+            sandbox = seen.sandbox
+            if plan.new_sandbox:
+                sandbox, spec = await self._make_sandbox(pod, spec)
+            else:
+                spec = replace(spec, users=self._context.users.known(pod))
             paths = await volumes
         finally:
             if not volumes.done():
@@ -253,13 +256,13 @@ class Builder:
         finally:
             self._context.metrics.cgroup_manager.observe(perf_counter() - began, "create")
 
-    async def _make_sandbox(self, pod: Object, spec: SandboxSpec) -> Sandbox:
+    async def _make_sandbox(self, pod: Object, spec: SandboxSpec) -> tuple[Sandbox, SandboxSpec]:
+        """The new sandbox, and what it was made from in the end. Raises RuntimeFailure, OSError."""
         try:
-            refusal = refuse_sandbox(pod)
-            if refusal:
-                raise RuntimeFailure(refusal)
             handler = await self._runtime_handler(pod)
-            return await self._run_sandbox(pod, replace(spec, runtime_handler=handler))
+            users = await self._context.users.of(pod, handler, self._context.runtime_status())
+            spec = replace(spec, runtime_handler=handler, users=users)
+            return await self._run_sandbox(pod, spec), spec
         except RuntimeFailure as error:
             self._context.metrics.started_pods_errors.inc()
             message = f"Failed to create pod sandbox: {error}"

@@ -19,8 +19,9 @@ from wherry.kubelet.images import Images
 from wherry.kubelet.metrics import KubeletMetrics
 from wherry.kubelet.probes.runner import Probes
 from wherry.kubelet.references import References
-from wherry.kubelet.runtimes.runtime import Runtime
+from wherry.kubelet.runtimes.runtime import Runtime, RuntimeStatus
 from wherry.kubelet.status_writer import StatusWriter
+from wherry.kubelet.users import UserRanges
 from wherry.kubelet.volumes.pod_volumes import PodVolumes
 from wherry.kubelet.volumes.tokens import Tokens
 from wherry.objects.meta import Object
@@ -61,6 +62,9 @@ class WorkerContext:
     network_error: Callable[[], str]
     shutdown_objection: Callable[[], tuple[str, str] | None]
     """Why no pod is taken any more, None if some are."""
+    runtime_status: Callable[[], RuntimeStatus | None]
+    """What the runtime last said of itself, None before the first time."""
+    users: UserRanges
     is_recursive_read_only: Callable[[str | None], bool]
     memory_bytes: int
     runtime_name: str

@@ -55,7 +55,7 @@ class PodWorkers:
         )
         self._renewing = Repeater("renewing tokens", self._renew_tokens, self._tasks, context.clock)
         self._renewing.poke()
-        self._remains = Remains(context.config, context.volumes, context.cgroups, context.disk)
+        self._remains = Remains(context.config, context.volumes, context.cgroups, context.users, context.disk)
         self._resizes = PendingResizes(context, self._pods, self._resized)
         self._waiting: dict[str, Object] = {}
         """Pods whose uid another pod of this node has, by that uid: they begin when that one is gone."""
@@ -124,6 +124,7 @@ class PodWorkers:
         context = self._context
         if (objection := context.shutdown_objection()) is not None:
             return objection
+        runtime = context.runtime_status()
         try:
             return find_objection(
                 pod,
@@ -132,6 +133,7 @@ class PodWorkers:
                 context.pressure(),
                 unsafe_sysctls=context.config.allowed_unsafe_sysctls,
                 apparmor=context.config.apparmor,
+                strict_groups=bool(runtime is not None and runtime.strict_groups),
             )
         except Exception as error:
             log.exception("admitting pod %s", key_of(pod))

@@ -12,6 +12,7 @@ from wherry.kit.disk import Disk
 from wherry.kit.trees import remove_tree
 from wherry.kubelet.cgroups import PodCgroups
 from wherry.kubelet.config import KubeletConfig
+from wherry.kubelet.users import UserRanges
 from wherry.kubelet.volumes.pod_volumes import PodVolumes
 from wherry.kubelet.volumes.staging import TEAR_DOWN_TIMEOUT_S
 
@@ -19,11 +20,19 @@ from wherry.kubelet.volumes.staging import TEAR_DOWN_TIMEOUT_S
 class Remains:
     """Finds and removes by pod uid, without knowing the pod."""
 
-    def __init__(self, config: KubeletConfig, volumes: PodVolumes, cgroups: PodCgroups, disk: Disk) -> None:
+    def __init__(
+        self,
+        config: KubeletConfig,
+        volumes: PodVolumes,
+        cgroups: PodCgroups,
+        users: UserRanges,
+        disk: Disk,
+    ) -> None:
         self._disk = disk
         self._logs = config.log_dir
         self._volumes = volumes
         self._cgroups = cgroups
+        self._users = users
 
     async def uids(self) -> set[str]:
         """The pods of which there is anything. Raises OSError."""
@@ -37,6 +46,7 @@ class Remains:
         resisting: OSError | None = None
         try:
             await self._volumes.tear_down(uid)
+            self._users.release(uid)
         except OSError as error:
             resisting = error
         await self._disk.run(uid, partial(self._remove_others, uid), TEAR_DOWN_TIMEOUT_S)

@@ -25,7 +25,7 @@ class Remover:
     def __init__(self, context: WorkerContext) -> None:
         self._context = context
         self._stopper = Stopper(context)
-        self._remains = Remains(context.config, context.volumes, context.cgroups, context.disk)
+        self._remains = Remains(context.config, context.volumes, context.cgroups, context.users, context.disk)
 
     async def stop(self, pod: Object, seen: Observation, ips: Sequence[str], grace_s: int) -> None:
         """Stop all containers within `grace_s` seconds, then the sandboxes. Raises RuntimeFailure.
@@ -45,6 +45,7 @@ class Remover:
         context.images.forget(uid)
         context.back_off.forget(f"{uid}/")
         await context.volumes.tear_down(uid)
+        context.users.release(uid)
         await context.disk.run(uid, partial(context.cgroups.remove, uid), TEAR_DOWN_TIMEOUT_S)
 
     async def delete(self, pod: Object) -> None:

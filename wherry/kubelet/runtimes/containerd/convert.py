@@ -11,7 +11,7 @@ from typing import Any
 from cri_api.v1 import api_pb2 as cri
 
 from wherry.images.pause import PAUSE_IMAGE
-from wherry.kubelet.runtimes.containerd.security import container_security, sandbox_security
+from wherry.kubelet.runtimes.containerd.security import container_security, id_mappings, sandbox_security
 from wherry.kubelet.runtimes.containers import Container, ContainerSpec, Mount, Phase, Resources
 from wherry.kubelet.runtimes.images import Image
 from wherry.kubelet.runtimes.labels import CONTAINER_NAME, POD_NAME, POD_NAMESPACE, POD_UID
@@ -83,7 +83,7 @@ def container_config(spec: ContainerSpec, sandbox: SandboxSpec, profiles: Path) 
         args=spec.args,
         working_dir=spec.working_dir,
         envs=[cri.KeyValue(key=key, value=value) for key, value in spec.env],
-        mounts=[_mount(mount) for mount in spec.mounts],
+        mounts=[_mount(mount, sandbox) for mount in spec.mounts],
         devices=[
             cri.Device(container_path=d.container_path, host_path=d.host_path, permissions=d.permissions)
             for d in spec.devices
@@ -268,7 +268,8 @@ def _port_mapping(port: PortMapping) -> cri.PortMapping:
     )
 
 
-def _mount(mount: Mount) -> cri.Mount:
+def _mount(mount: Mount, sandbox: SandboxSpec) -> cri.Mount:
+    """A mount, whose files belong to the same users in the pod as on the node (an idmap mount)."""
     return cri.Mount(
         container_path=mount.container_path,
         host_path=mount.host_path,
@@ -276,4 +277,6 @@ def _mount(mount: Mount) -> cri.Mount:
         propagation=_PROPAGATION.get(mount.propagation, cri.PROPAGATION_PRIVATE),
         recursive_read_only=mount.recursive,
         selinux_relabel=mount.relabel,
+        uidMappings=id_mappings(sandbox),
+        gidMappings=id_mappings(sandbox),
     )

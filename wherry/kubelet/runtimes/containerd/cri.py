@@ -42,7 +42,7 @@ from wherry.kubelet.runtimes.containers import Container, ContainerSpec, Resourc
 from wherry.kubelet.runtimes.failures import NoSuchThing, RuntimeFailure
 from wherry.kubelet.runtimes.images import Image, ImageView
 from wherry.kubelet.runtimes.operations import Operations
-from wherry.kubelet.runtimes.runtime import RuntimeEvent, RuntimeStatus
+from wherry.kubelet.runtimes.runtime import HandlerFeatures, RuntimeEvent, RuntimeStatus
 from wherry.kubelet.runtimes.sandboxes import Sandbox, SandboxSpec
 from wherry.kubelet.runtimes.streams import ExecResult
 from wherry.kubelet.runtimes.usage import ContainerUsage
@@ -89,7 +89,11 @@ class ContainerdRuntime:
             message=", ".join(f"{c.type}=false reason:{c.reason} message:{c.message}" for c in bad),
             name=version.runtime_name,
             version=version.runtime_version,
-            handlers={h.name: h.features.recursive_read_only_mounts for h in answer.runtime_handlers},
+            handlers={
+                h.name: HandlerFeatures(h.features.recursive_read_only_mounts, h.features.user_namespaces)
+                for h in answer.runtime_handlers
+            },
+            strict_groups=answer.features.supplemental_groups_policy if answer.HasField("features") else None,
         )
 
     async def run_sandbox(self, spec: SandboxSpec) -> str:

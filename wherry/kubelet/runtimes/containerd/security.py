@@ -52,7 +52,20 @@ def namespaces(spec: SandboxSpec, target: str = "") -> cri.NamespaceOption:
         pid=pid,
         ipc=cri.NODE if spec.host_ipc else cri.POD,
         target_id=target if pid == cri.TARGET else "",
+        userns_options=cri.UserNamespace(
+            mode=cri.POD if spec.users is not None else cri.NODE,
+            uids=id_mappings(spec),
+            gids=id_mappings(spec),
+        ),
     )
+
+
+def id_mappings(spec: SandboxSpec) -> list[cri.IDMapping]:
+    """What the pod's users and groups are on the node; empty for the same."""
+    users = spec.users
+    if users is None:
+        return []
+    return [cri.IDMapping(host_id=users.first, container_id=0, length=users.length)]
 
 
 def supplemental_groups(pod: Context) -> list[int]:
@@ -61,6 +74,11 @@ def supplemental_groups(pod: Context) -> list[int]:
     if pod.get("fsGroup") is not None:
         groups.append(int(pod["fsGroup"]))
     return groups
+
+
+def groups_policy(pod: Context) -> Any:
+    """Whether processes have the groups of the image's /etc/group, too."""
+    return cri.Strict if pod.get("supplementalGroupsPolicy") == "Strict" else cri.Merge
 
 
 def sandbox_security(
@@ -72,6 +90,7 @@ def sandbox_security(
         namespace_options=namespaces(spec),
         privileged=privileged,
         supplemental_groups=supplemental_groups(pod),
+        supplemental_groups_policy=groups_policy(pod),
         # The pause program needs no system call that the runtime's profile forbids.
         seccomp=seccomp_profile(pod, profiles)
         if pod.get("seccompProfile")
@@ -97,6 +116,7 @@ def container_security(
             add_capabilities=capabilities.get("add") or (), drop_capabilities=capabilities.get("drop") or ()
         ),
         supplemental_groups=supplemental_groups({**spec.security, **security}),
+        supplemental_groups_policy=groups_policy(spec.security),
         masked_paths=MASKED_PATHS if masked else (),
         readonly_paths=READONLY_PATHS if masked else (),
         seccomp=seccomp_profile(security if security.get("seccompProfile") else spec.security, profiles),
