@@ -30,6 +30,7 @@ OTHER_DOCUMENTS = (
     "kubelet/allocation/records.py",  # what the kubelet wrote itself
     "kubelet/configuration",  # KubeletConfiguration
     "kubelet/credentials.py",  # docker's config.json
+    "kubelet/users.py",  # what the kubelet wrote itself
     "kubelet/devices/checkpoint.py",  # what the kubelet wrote itself
     "kubelet/devices/dra/claim_info.py",  # likewise
     "kubelet/machine.py",  # /proc/meminfo
