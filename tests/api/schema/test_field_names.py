@@ -30,6 +30,8 @@ OTHER_DOCUMENTS = (
     "kubelet/allocation/records.py",  # what the kubelet wrote itself
     "kubelet/configuration",  # KubeletConfiguration
     "kubelet/credentials.py",  # docker's config.json
+    "kubelet/credential_plugins",  # CredentialProviderConfig, what plug-ins are asked and answer
+    "kubelet/image_pulls/records.py",  # ImagePullIntent and ImagePulledRecord
     "kubelet/users.py",  # what the kubelet wrote itself
     "kubelet/devices/checkpoint.py",  # what the kubelet wrote itself
     "kubelet/devices/dra/claim_info.py",  # likewise
