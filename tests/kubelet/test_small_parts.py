@@ -24,18 +24,20 @@ from wherry.kubelet.cgroups import (
     pod_resources,
     qos_class,
 )
-from wherry.kubelet.credentials import (
     Credential,
     credentials_in_secrets,
     image_repository,
     matches,
 )
-from wherry.kubelet.dns import Resolver, falls_back, parse_resolv_conf, pod_resolver, read_resolv_conf
+from wherry.kubelet.credentials import (
+from wherry.kubelet.credentials import find_credentials, image_repository
+from wherry.kubelet.dns import falls_back, pod_resolver, read_resolv_conf
 from wherry.kubelet.gc import plan_removals
 from wherry.kubelet.hosts import pod_hostname, render_host_network_hosts, render_hosts
 from wherry.kubelet.images import is_reference, pull_policy
 from wherry.kubelet.runtimes.images import Image
 from wherry.kubelet.security import check_non_root, merge_security
+from wherry.network.resolv_conf import Resolver, parse_resolv_conf
 from wherry.objects.meta import Object
 
 HOST = Resolver(["192.0.2.53"], ["example.org"], ["timeout:1"])

@@ -7,42 +7,15 @@ does (and says in an event).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from wherry.kubelet.pod import describe, spec_of, uses_host_network
+from wherry.network.resolv_conf import Resolver, parse_resolv_conf
 from wherry.objects.meta import namespace_of
 
 MAX_SERVERS = 3
 MAX_SEARCHES = 32
-
-
-@dataclass(frozen=True, slots=True)
-class Resolver:
-    """The lines of a resolv.conf."""
-
-    servers: Sequence[str] = ()
-    searches: Sequence[str] = ()
-    options: Sequence[str] = ()
-
-
-def parse_resolv_conf(text: str) -> Resolver:
-    """Read the node's resolv.conf; of several `search` lines the last counts."""
-    servers: list[str] = []
-    searches: list[str] = []
-    options: list[str] = []
-    for line in text.splitlines():
-        words = line.split("#", 1)[0].split(";", 1)[0].split()
-        if not words:
-            continue
-        if words[0] == "nameserver" and len(words) > 1:
-            servers.append(words[1])
-        elif words[0] == "search":
-            searches = [w if w == "." else w.rstrip(".") for w in words[1:]]
-        elif words[0] == "options":
-            options.extend(words[1:])
-    return Resolver(servers, searches, options)
 
 
 NO_RESOLVER = Resolver(("127.0.0.1",), (".",))

@@ -17,10 +17,11 @@ from typing import TypeVar
 
 from wherry.api.node.runtime_classes import RUNTIME_CLASSES
 from wherry.kit.tasks import to_the_end
+from wherry.kubelet.devices import NOT_PREPARED
 from wherry.kubelet.devices.choosing import CannotAllocate
 from wherry.kubelet.devices.device_plugins import NotYet
 from wherry.kubelet.devices.dra.usable import NotPrepared
-from wherry.kubelet.dns import Resolver, fall_back_message, falls_back, pod_resolver, read_resolv_conf
+from wherry.kubelet.dns import fall_back_message, falls_back, pod_resolver, read_resolv_conf
 from wherry.kubelet.gc import plan_removals, remove_dead
 from wherry.kubelet.observation import Observation
 from wherry.kubelet.plan import Kill, Plan, Start
@@ -34,6 +35,7 @@ from wherry.kubelet.workers.resizer import Resizer
 from wherry.kubelet.workers.sandbox import sandbox_spec
 from wherry.kubelet.workers.starter import FILES_TIMEOUT_S, Home, Starter, StartFailure, pod_references
 from wherry.kubelet.workers.stopper import Stopper
+from wherry.network.resolv_conf import Resolver
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object, namespace_of, uid_of
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from wherry.kubelet.config import KubeletConfig
-from wherry.kubelet.dns import Resolver
 from wherry.kubelet.hosts import pod_domain, pod_hostname
 from wherry.kubelet.pod import (
     all_containers,
@@ -18,6 +17,7 @@ from wherry.kubelet.pod import (
 )
 from wherry.kubelet.runtimes.labels import POD_NAME, POD_NAMESPACE, POD_UID
 from wherry.kubelet.runtimes.sandboxes import PortMapping, SandboxSpec
+from wherry.network.resolv_conf import Resolver
 from wherry.objects.meta import annotations_of, labels_of, name_of, namespace_of, uid_of
 
 

@@ -1,0 +1,90 @@
+"""What the DNS measures, by CoreDNS's names (https://coredns.io/plugins/metrics/, cache/, forward/)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from time import perf_counter
+
+from wherry.dns.wire import Code, Type
+from wherry.kit.metrics import Family, Histogram, Metric, Sample
+
+SECONDS = (
+    0.00025,
+    0.0005,
+    0.001,
+    0.002,
+    0.004,
+    0.008,
+    0.016,
+    0.032,
+    0.064,
+    0.128,
+    0.256,
+    0.512,
+    1.024,
+    2.048,
+)
+SERVER, VIEW = "dns://:53", ""
+
+
+class Figures:
+    """Counts questions and answers; what is counted for each is a line in a dictionary."""
+
+    def __init__(self) -> None:
+        self.requests: Counter[tuple[str, bool, int]] = Counter()
+        """By zone, whether by a stream, and type."""
+        self.responses: Counter[tuple[str, int]] = Counter()
+        """By zone and code."""
+        self.hits = self.misses = 0
+        self.failures = 0
+        self.seconds = Histogram(
+            "coredns_dns_request_duration_seconds",
+            "Histogram of the time (in seconds) each request took per zone.",
+            ("server", "zone", "view"),
+            SECONDS,
+        )
+
+    def answered(self, zone: str, kind: int, code: int, began: float, *, is_stream: bool) -> None:
+        """A question was answered; `began` is of `perf_counter`."""
+        self.requests[zone, is_stream, kind] += 1
+        self.responses[zone, code] += 1
+        self.seconds.observe(perf_counter() - began, SERVER, zone, VIEW)
+
+    def metrics(self) -> Iterator[Metric]:
+        """All of it, as Prometheus reads it."""
+        yield Family(
+            "coredns_dns_requests_total",
+            "counter",
+            "Counter of DNS requests made per zone, protocol and family.",
+            ("server", "zone", "view", "proto", "family", "type"),
+            [
+                Sample((SERVER, zone, VIEW, "tcp" if is_stream else "udp", "1", _kind(kind)), number)
+                for (zone, is_stream, kind), number in self.requests.items()
+            ],
+        )
+        yield Family(
+            "coredns_dns_responses_total",
+            "counter",
+            "Counter of response status codes.",
+            ("server", "zone", "view", "rcode", "plugin"),
+            [
+                Sample((SERVER, zone, VIEW, _code(code), ""), number)
+                for (zone, code), number in self.responses.items()
+            ],
+        )
+        yield self.seconds
+        for name, text, value in (
+            ("coredns_cache_hits_total", "The count of cache hits.", self.hits),
+            ("coredns_cache_misses_total", "The count of cache misses.", self.misses),
+            ("coredns_proxy_conn_failures_total", "Questions no other server answered.", self.failures),
+        ):
+            yield Family(name, "counter", text, ("server",), [Sample((SERVER,), value)])
+
+
+def _kind(kind: int) -> str:
+    return Type(kind).name if kind in Type.__members__.values() else "other"
+
+
+def _code(code: int) -> str:
+    return Code(code).name if code in Code.__members__.values() else str(code)

@@ -1,0 +1,156 @@
+"""Listening for questions: `Listener`, by datagrams and by streams (RFC 7766).
+
+Datagrams are taken in portions, so that nobody who asks much holds the loop: the socket is read again in the
+next turn. Whoever is not `allowed` gets no answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import struct
+from collections.abc import Callable
+from typing import Any, Protocol
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 32
+"""Datagrams in one turn of the loop."""
+RECEIVE_BYTES = 4 * 1024 * 1024
+MOST_STREAMS = 200
+IDLE_S = 10.0
+LARGEST = 65535
+
+Reply = Callable[[bytes], None]
+
+
+class Handler(Protocol):
+    """Answers questions."""
+
+    def handle(self, data: bytes, source: str, reply: Reply, *, is_stream: bool) -> None:
+        """Call `reply` once with the answer, now or later, or never where there is none.
+
+        `source` is the client's address. Never raises, never blocks.
+        """
+        ...
+
+
+class Listener:
+    """One address and port."""
+
+    def __init__(self, handler: Handler, is_allowed: Callable[[str], bool]) -> None:
+        self._handler = handler
+        self._is_allowed = is_allowed
+        self._socket: socket.socket | None = None
+        self._server: asyncio.Server | None = None
+        self._streams: set[asyncio.Task[None]] = set()
+
+    async def start(self, host: str, port: int) -> int:
+        """Listen; the port, which `port` 0 leaves to the kernel. Raises OSError."""
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        opened = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        try:
+            # Before the address is the machine's, which it is once the pods' network is laid.
+            opened.setsockopt(socket.IPPROTO_IP, _IP_FREEBIND, 1)
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BYTES)
+            opened.bind((host, port))
+            bound: int = opened.getsockname()[1]
+            self._server = await asyncio.start_server(
+                self._accepted, sock=_stream_socket(family, host, bound)
+            )
+        except OSError:
+            opened.close()
+            raise
+        self._socket = opened
+        asyncio.get_running_loop().add_reader(opened, self._readable)
+        return bound
+
+    async def close(self) -> None:
+        """Listen no more; who is connected is cut off."""
+        if self._socket is not None:
+            asyncio.get_running_loop().remove_reader(self._socket)
+            self._socket.close()
+            self._socket = None
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        for task in self._streams:
+            task.cancel()
+        await asyncio.gather(*self._streams, return_exceptions=True)
+
+    def _readable(self) -> None:
+        opened = self._socket
+        if opened is None:
+            return
+        for _ in range(AT_ONCE):
+            try:
+                data, source = opened.recvfrom(LARGEST)
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError:
+                continue  # what the kernel says of an answer that did not arrive
+            if self._is_allowed(source[0]):
+                self._handler.handle(data, source[0], _Datagram(opened, source), is_stream=False)
+
+    async def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        source = str((writer.get_extra_info("peername") or ("",))[0])
+        task = asyncio.current_task()
+        if task is None or len(self._streams) >= MOST_STREAMS or not self._is_allowed(source):
+            writer.close()
+            return
+        self._streams.add(task)
+        try:
+            await self._serve(reader, writer, source)
+        except (OSError, EOFError, TimeoutError):
+            pass
+        finally:
+            self._streams.discard(task)
+            writer.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, source: str) -> None:
+        def reply(answer: bytes) -> None:
+            if not writer.is_closing():
+                writer.write(struct.pack("!H", len(answer)) + answer)
+
+        while True:
+            async with asyncio.timeout(IDLE_S):
+                (length,) = struct.unpack("!H", await reader.readexactly(2))
+                data = await reader.readexactly(length)
+            self._handler.handle(data, source, reply, is_stream=True)
+            async with asyncio.timeout(IDLE_S):
+                await writer.drain()
+
+
+class _Datagram:
+    """Where an answer to a datagram goes."""
+
+    __slots__ = ("_opened", "_to")
+
+    def __init__(self, opened: socket.socket, to: tuple[Any, ...]) -> None:
+        self._opened = opened
+        self._to = to
+
+    def __call__(self, answer: bytes) -> None:
+        try:
+            self._opened.sendto(answer, self._to)
+        except OSError as error:
+            # Full, or the client is gone: it asks again.
+            log.debug("an answer to %s is lost: %s", self._to, error)
+
+
+_IP_FREEBIND = 15
+"""linux/in.h; Python does not name it."""
+
+
+def _stream_socket(family: int, host: str, port: int) -> socket.socket:
+    opened = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    try:
+        opened.setsockopt(socket.IPPROTO_IP, _IP_FREEBIND, 1)
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        opened.bind((host, port))
+        opened.listen(MOST_STREAMS)
+    except OSError:
+        opened.close()
+        raise
+    return opened
