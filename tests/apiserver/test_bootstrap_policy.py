@@ -23,7 +23,8 @@ from wherry.objects.meta import Object, name_of, namespace_of
 
 AGGREGATED = {"admin", "edit", "view"}
 """Roles whose rules are gathered from others."""
-OWN = {"wherry:pod-decision-viewer"}
+OWN = {"wherry:pod-decision-viewer", "system:coredns"}
+"""Ours; the latter is of kubeadm's add-on (cmd/kubeadm/app/phases/addons/dns, CoreDNSClusterRole)."""
 NOT_HERE = {
     "system:controller:resourcepoolstatusrequest-controller": "alpha: DRAResourcePoolStatus is off",
     "system:controller:storage-version-garbage-collector": "alpha: StorageVersionAPI is off",
@@ -105,6 +106,7 @@ def test_the_bindings_are_upstreams() -> None:
         "cluster-admin",
         "system:basic-user",
         "system:cluster-trust-bundle-discovery",
+        "system:coredns",
         "system:discovery",
         "system:kube-controller-manager",
         "system:kube-dns",
@@ -258,7 +260,7 @@ async def test_a_start_completes_what_lacks_something() -> None:
         assert basic["roleRef"]["name"] == "system:basic-user"
         assert {subject["name"] for subject in basic["subjects"]} == {"mine", "system:authenticated"}
         assert await rig.admin.get(ROLES, "system:controller:token-cleaner", "kube-system")
-        assert len((await rig.admin.list(ROLE_BINDINGS, "kube-system")).items) == 6
+        assert len((await rig.admin.list(ROLE_BINDINGS, "kube-system")).items) == 7
         at = rig.store.revision
         await restart(rig)
         assert rig.store.revision == at, "nothing is written when nothing is missing"

@@ -40,6 +40,7 @@ OTHER: dict[str, Any] = {
     "node_taints": ("only=tests:NoSchedule",),
     "cluster_domain": "example.org",
     "proxy_mode": "another",
+    "cluster_dns": "off",
     "runtime_config": {"api/beta": False},
     "enable_admission_plugins": ("AlwaysPullImages",),
     "disable_admission_plugins": ("PodSecurity",),
@@ -71,7 +72,7 @@ def test_every_setting_has_its_row() -> None:
     assert [one.name for one in fields(ClusterConfig)] == ["name", *of_cluster]
     of_node = {setting.of_node for setting in SETTINGS.values() if setting.of_node}
     told = {"cluster", "server", "server_address", "is_for_this_machine", "cluster_cidr"}
-    told |= {"service_cidr", "cluster_domain", "log_level"}
+    told |= {"service_cidr", "cluster_domain", "dns_address", "log_level"}
     assert {one.name for one in fields(NodeConfig)} == of_node | told
     assert set(OTHER) == set(SETTINGS)
 

@@ -36,16 +36,15 @@ class Other(asyncio.DatagramProtocol):
     @asynccontextmanager
     async def listening(cls) -> AsyncIterator[Other]:
         """A server for the time of the block."""
+        made = cls()
+        server = await asyncio.start_server(made._stream, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
         loop = asyncio.get_running_loop()
-        transport, made = await loop.create_datagram_endpoint(cls, ("127.0.0.1", 0))
-        port = transport.get_extra_info("sockname")[1]
-        made._transport = transport
-        made.upstream = Upstream("127.0.0.1", port)
-        server = await asyncio.start_server(made._stream, "127.0.0.1", port)
-        try:
+        async with server:
+            transport, _ = await loop.create_datagram_endpoint(lambda: made, ("127.0.0.1", port))
+            made._transport = transport
+            made.upstream = Upstream("127.0.0.1", port)
             yield made
-        finally:
-            server.close()
             transport.close()
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:

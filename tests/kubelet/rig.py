@@ -21,7 +21,7 @@ from wherry.api.core.pods import PODS
 from wherry.api.core.service_accounts import SERVICE_ACCOUNTS
 from wherry.apiserver.user import User
 from wherry.client.api import Client
-from wherry.cluster.identities import PROXY
+from wherry.cluster.identities import DNS, PROXY
 from wherry.cluster.node_assembly import NodeClients, NodeParts, NodePartsConfig
 from wherry.kit.clock import FakeClock
 from wherry.kit.disk import DirectDisk, Disk, DiskThreads
@@ -47,6 +47,7 @@ from wherry.objects.meta import Object
 NODE = "node-1"
 AGENT = User(f"system:node:{NODE}", ("system:nodes", "system:authenticated"))
 NODE_PROXY = User(PROXY.user, ("system:authenticated",))
+NODE_DNS = User(DNS.user, ("system:authenticated",))
 IMAGE = Image("sha256:" + "a" * 64, ("docker.io/library/nginx:1.27", "nginx:1.27"), 1234)
 MACHINE = Machine(
     hostname=NODE,
@@ -265,7 +266,7 @@ def make_parts(
     agent: User = AGENT,
 ) -> NodeParts:
     """A node's parts, none of which has started."""
-    clients = NodeClients(kubelet=rig.client(agent), proxy=rig.client(NODE_PROXY))
+    clients = NodeClients(kubelet=rig.client(agent), proxy=rig.client(NODE_PROXY), dns=rig.client(NODE_DNS))
     host = Host(
         mounts=mounts,
         prober=prober,

@@ -24,13 +24,12 @@ from wherry.kubelet.cgroups import (
     pod_resources,
     qos_class,
 )
+from wherry.kubelet.credentials import (
     Credential,
     credentials_in_secrets,
     image_repository,
     matches,
 )
-from wherry.kubelet.credentials import (
-from wherry.kubelet.credentials import find_credentials, image_repository
 from wherry.kubelet.dns import falls_back, pod_resolver, read_resolv_conf
 from wherry.kubelet.gc import plan_removals
 from wherry.kubelet.hosts import pod_hostname, render_host_network_hosts, render_hosts

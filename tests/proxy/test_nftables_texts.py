@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,15 @@ def test_golden(case: str, golden: Golden) -> None:
     parts = parts_of(web(*endpoints, **spec))
     text = whole_text(TABLE, render_node(NETWORK), parts, claims_of(parts))
     golden(Path(__file__).parent / "golden" / f"{case}.nft", text)
+
+
+def test_a_service_the_node_answers_itself_has_no_rules_and_is_not_tracked() -> None:
+    network = replace(NETWORK, own_ips=("10.96.0.10",))
+    assert render_part(next(iter(web(*TWO).values())), network) == Part()
+    chains = render_node(network)
+    assert chains["refusals"][1] == "ip daddr 10.96.0.10 return"
+    assert chains["raw-prerouting"] == ("ip daddr 10.96.0.10 udp dport 53 notrack",)
+    assert chains["raw-output"] == ("ip saddr 10.96.0.10 udp sport 53 notrack",)
 
 
 def test_nothing_to_change_is_no_text() -> None:

@@ -38,6 +38,7 @@ from wherry.apiserver.authorization.node import NodeAuthorizer
 from wherry.apiserver.authorization.node_graph import OF_NODES
 from wherry.apiserver.authorization.rbac import RBAC_RESOURCES, RbacAuthorizer
 from wherry.apiserver.body_budgets import BodyBudgets
+from wherry.apiserver.bootstrap import dns_service
 from wherry.apiserver.bootstrap.component_roles import NODE as NODE_RULES
 from wherry.apiserver.bootstrap.kubernetes_service import KubernetesService
 from wherry.apiserver.bootstrap.policy import lines
@@ -228,6 +229,8 @@ class ApiServer:
             await bootstrap(core, starter, self._kubernetes, self._service_cidr, self._token_tracking)
         await self._kubernetes.follow()
         await self._service_cidr.follow()
+        if config.cluster_dns:
+            await dns_service.bring_about(core, starter, config.cluster_dns)
         client = Client(self.local_transport(LOOPBACK), field_manager="kube-apiserver")
         self._repair = Repair(core, client)
         self._repair.follow()

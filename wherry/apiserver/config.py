@@ -66,6 +66,8 @@ class ApiServerConfig:
     service_cidr: str = "10.96.0.0/16"
     """The range of cluster addresses; a second one of the other IP family may follow after a comma."""
     node_ports: tuple[int, int] = (30000, 32767)
+    cluster_dns: str = ""
+    """The ClusterIP of the Service `kube-dns`; "" where there is none."""
     advertise_address: str = "127.0.0.1"
     listen_on_advertised: bool = False
     """Also listen on the advertised address, which need not exist yet when the server starts."""

@@ -23,6 +23,7 @@ from wherry.cluster.causes import the_cause_first
 from wherry.cluster.components import PermanentError, tell_ready
 from wherry.cluster.config import Setup
 from wherry.cluster.identities import (
+    DNS,
     KUBELET,
     KUBELET_CLIENT,
     KUBELET_SERVER,
@@ -39,6 +40,7 @@ from wherry.cluster.node_config import NodeConfig
 from wherry.cluster.paths import ClusterPaths, NodePaths, has_old_node
 from wherry.cluster.registries import registries_of
 from wherry.cluster.values import taint_of
+from wherry.dns.served import DnsConfig
 from wherry.images.folder import load_folder
 from wherry.images.load import ImportFailed
 from wherry.kit.clock import Clock, SystemClock
@@ -88,13 +90,15 @@ async def run_agent(setup: Setup, paths: ClusterPaths, stop: asyncio.Event) -> N
         raise PermanentError(str(error)) from error
     address = node_ip(config)
     identities = find_identities(setup, paths)
-    for identity in (KUBELET, KUBELET_SERVER, PROXY):
+    for identity in (KUBELET, KUBELET_SERVER, PROXY, DNS):
         cert = identities.of(identity).cert
         if not cert.exists():
             raise PermanentError(f"{cert} is missing; run: wherry start --name {config.cluster}")
     daemon = node.daemon(facts, clock, registries_of(config))
     clients = NodeClients(
-        kubelet=_client(config, identities, KUBELET), proxy=_client(config, identities, PROXY)
+        kubelet=_client(config, identities, KUBELET),
+        proxy=_client(config, identities, PROXY),
+        dns=_client(config, identities, DNS),
     )
     runtime = ContainerdRuntime(node.containerd.socket, clock, pulls=daemon.pulls)
     parts = NodeParts(
@@ -102,7 +106,13 @@ async def run_agent(setup: Setup, paths: ClusterPaths, stop: asyncio.Event) -> N
         clients,
         runtime,
         lambda removed: MachineLand(node, config, daemon, facts.cni_bin_dir, clock, removed),
-        node.backend(config.proxy_mode, config.cluster_cidr, config.service_cidr, config.server_ports),
+        node.backend(
+            config.proxy_mode,
+            config.cluster_cidr,
+            config.service_cidr,
+            config.server_ports,
+            config.dns_address,
+        ),
         clock,
         Random(SystemRandom().getrandbits(64)),  # noqa: S311 - spreads retries, guards nothing
     )
@@ -174,6 +184,7 @@ def _parts_config(
         log_dir=paths.pod_logs,
         port=config.kubelet_port,
         cluster_domain=config.cluster_domain,
+        cluster_dns=(config.dns_address,) if config.dns_address else (),
         cgroup_root=node.names.cgroup_root,
         restrict_oom_score=not facts.can_lower_oom_score,
         apparmor=facts.apparmor,
@@ -199,7 +210,8 @@ def _parts_config(
             "root-dir": str(paths.kubelet),
         },
     )
-    return NodePartsConfig(kubelet=kubelet, server=server)
+    dns = DnsConfig(domain=config.cluster_domain, address=config.dns_address, clients=(config.cluster_cidr,))
+    return NodePartsConfig(kubelet=kubelet, server=server, dns=dns if config.dns_address else None)
 
 
 async def _load_images(config: NodeConfig, daemon: ContainerdDaemon) -> None:

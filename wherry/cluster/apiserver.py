@@ -138,6 +138,7 @@ def api_server_config(config: ClusterConfig, identities: Identities) -> ApiServe
         service_account_issuer=f"https://kubernetes.default.svc.{config.cluster_domain}",
         service_cidr=config.service_cidr,
         node_ports=config.node_ports,
+        cluster_dns=config.dns_address,
         advertise_address=config.server_address,
         # Where no pods run there is no such address.
         listen_on_advertised=not config.is_simulated

@@ -50,6 +50,7 @@ CONTROLLERS = "controllers"
 SCHEDULER = "scheduler"
 KUBELET = "kubelet"
 PROXY = "proxy"
+DNS = "dns"
 
 COMPONENTS = (
     Component(
@@ -62,10 +63,10 @@ COMPONENTS = (
     Component(
         name=AGENT,
         scope=Scope.NODE,
-        summary="kubelet and proxy",
+        summary="kubelet, proxy and DNS",
         module="wherry.cluster.agent",
         needs=(SERVER,),
-        runs=(KUBELET, PROXY),
+        runs=(KUBELET, PROXY, DNS),
         children=("containerd",),
     ),
     Component(
@@ -115,6 +116,16 @@ COMPONENTS = (
         identity="proxy",
         upstream="kube-proxy",
         example="wherry proxy --kubeconfig=proxy.kubeconfig --cluster-cidr=10.244.0.0/16",
+    ),
+    Component(
+        name=DNS,
+        scope=Scope.NODE,
+        summary="the cluster's DNS alone",
+        module="wherry.cluster.alone.dns",
+        needs=(APISERVER,),
+        identity="dns",
+        upstream="coredns",
+        example="wherry dns --kubeconfig=dns.kubeconfig --address=10.96.0.10",
     ),
 )
 

@@ -26,6 +26,9 @@ from wherry.cluster.values import (
 )
 
 NODE_CIDR_MASK = 24
+SWITCH = ("on", "off")
+DNS_INDEX = 10
+"""Which address of the Services' range the cluster's DNS has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +71,13 @@ class ClusterConfig:
     )
     cluster_domain: str = setting(
         "cluster.local", "clusterDomain", str, (SERVER, AGENT), "DNS domain of the cluster.", is_fixed=True
+    )
+    cluster_dns: str = setting(
+        "on",
+        "clusterDNS",
+        one_of(SWITCH),
+        (SERVER, AGENT),
+        "on: Services have names in the cluster; off: pods ask whom the node asks.",
     )
     runtime_config: Mapping[str, bool] = setting(
         {},
@@ -150,6 +160,13 @@ class ClusterConfig:
         It is the gateway of the first node's pods. No pod is ever given it.
         """
         return str(next(ipaddress.ip_network(self.pod_cidr).hosts()))
+
+    @property
+    def dns_address(self) -> str:
+        """The ClusterIP of the cluster's DNS, the tenth of the range as upstream; "" where there is none."""
+        if self.cluster_dns == "off" or self.is_simulated:
+            return ""
+        return str(ipaddress.ip_network(self.service_cidr)[DNS_INDEX])
 
     @property
     def node_cidr_mask(self) -> int:

@@ -50,6 +50,7 @@ class Setup:
             cluster=cluster.name,
             server=cluster.server_url,
             server_address=cluster.server_address,
+            dns_address=cluster.dns_address,
             is_for_this_machine=cluster.is_for_this_machine,
             cluster_cidr=cluster.pod_cidr,
             service_cidr=cluster.service_cidr,

@@ -111,6 +111,7 @@ KUBELET_SERVER = Identity(
     hosts=node_names,
 )
 PROXY = Identity(name="proxy", stem="proxy", user="system:kube-proxy", scope=Scope.NODE, has_kubeconfig=True)
+DNS = Identity(name="dns", stem="dns", user="system:coredns", scope=Scope.NODE, has_kubeconfig=True)
 
 IDENTITIES = (
     API_SERVER,
@@ -122,6 +123,7 @@ IDENTITIES = (
     KUBELET,
     KUBELET_SERVER,
     PROXY,
+    DNS,
 )
 
 

@@ -89,7 +89,12 @@ class Node:
         return RuleKeeper(network, facts.cni_bin_dir, clock, on_removed, (CANARY,))
 
     def backend(
-        self, mode: str, cluster_cidr: str, service_cidr: str, server_ports: tuple[int, ...]
+        self,
+        mode: str,
+        cluster_cidr: str,
+        service_cidr: str,
+        server_ports: tuple[int, ...],
+        dns_address: str = "",
     ) -> ChosenBackend:
         """Its rules for services, of the proxy mode `mode`."""
         return ChosenBackend(
@@ -99,6 +104,7 @@ class Node:
                 cluster_cidr=cluster_cidr,
                 service_cidr=service_cidr,
                 server_ports=server_ports,
+                own_ips=(dns_address,) if dns_address else (),
             ),
         )
 
@@ -110,6 +116,7 @@ def plan_of(config: NodeConfig, pod_cidr: str) -> Plan:
         cluster_cidr=config.cluster_cidr,
         service_cidr=config.service_cidr,
         server_address=config.server_address,
+        dns_address=config.dns_address,
         server_ports=config.server_ports,
     )
 

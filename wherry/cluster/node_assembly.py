@@ -17,6 +17,7 @@ from typing import Protocol
 
 from wherry.client.api import Client
 from wherry.cluster.own_node import OwnNode
+from wherry.dns.served import DnsConfig, ServedDns
 from wherry.kit.clock import Clock
 from wherry.kit.repeat import Repeater
 from wherry.kit.tasks import Tasks
@@ -59,10 +60,14 @@ class Land(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodePartsConfig:
-    """What a node's parts are told. Without `server` nobody can ask the kubelet for logs or a shell."""
+    """What a node's parts are told.
+
+    Without `server` nobody can ask the kubelet for logs or a shell, without `dns` nobody here for names.
+    """
 
     kubelet: KubeletConfig
     server: KubeletServerConfig | None = None
+    dns: DnsConfig | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,10 +76,11 @@ class NodeClients:
 
     kubelet: Client
     proxy: Client
+    dns: Client
 
     async def close(self) -> None:
         """Close all of them."""
-        for client in (self.kubelet, self.proxy):
+        for client in (self.kubelet, self.proxy, self.dns):
             await client.close()
 
 
@@ -114,6 +120,7 @@ class NodeParts:
             if config.server
             else None
         )
+        self.dns = ServedDns(clients.dns, config.dns, name, clock) if config.dns else None
         self.land = land(self.proxy.rules_removed)
         self._runtime = runtime
         self._given = self._standing = ""
@@ -158,6 +165,8 @@ class NodeParts:
         if self._standing:
             await self.land.until_seen()
         await self.kubelet.start()
+        if self.dns is not None:
+            self.dns.start()
         await asyncio.gather(self.proxy.start(), self._own_node.start())
         ready = asyncio.ensure_future(self._own_node.ready.wait())
         try:
@@ -174,6 +183,8 @@ class NodeParts:
         await self._tasks.close()
         await self.land.close()
         await self.proxy.close()
+        if self.dns is not None:
+            await self.dns.close()
         if self.server is not None:
             await self.server.close()
         await self.kubelet.close()

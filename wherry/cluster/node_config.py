@@ -30,13 +30,14 @@ class NodeConfig:
 
     `name` is the Node's ("" until one is chosen). `server` is the URL of the API server, which stands at
     `server_address` among the pods' addresses; with `is_for_this_machine` no other machine reaches it.
-    `cluster_cidr` is the range of all nodes' pods. `kubelet_port` is a TCP port, `proxy_mode` names a proxy
-    backend. The node registers with `labels` and `taints` (written as `key=value:effect`). Pods may set the
-    kernel parameters `allowed_unsafe_sysctls` (or all that begin like one ending in
-    `*`) beside the safe ones. `kubelet_config` and `kubelet_config_dir` are where its KubeletConfiguration
-    and drop-ins lie ("" for none), `credential_provider_config` and `credential_provider_dir` where the
-    programs that give credentials of registries are configured, and lie, `registries` the file that says
-    where images are pulled from, `images` the folder of archives the node loads when it starts.
+    `cluster_cidr` is the range of all nodes' pods. This node answers questions for names at `dns_address`,
+    "" for nowhere. `kubelet_port` is a TCP port, `proxy_mode` names a proxy backend. The node registers with
+    `labels` and `taints` (written as `key=value:effect`). Pods may set the kernel parameters
+    `allowed_unsafe_sysctls` (or all that begin like one ending in `*`) beside the safe ones. `kubelet_config`
+    and `kubelet_config_dir` are where its KubeletConfiguration and drop-ins lie ("" for none),
+    `credential_provider_config` and `credential_provider_dir` where the programs that give credentials of
+    registries are configured, and lie, `registries` the file that says where images are pulled from, `images`
+    the folder of archives the node loads when it starts.
     """
 
     cluster: str = "default"
@@ -56,6 +57,7 @@ class NodeConfig:
     cluster_cidr: str = "10.244.0.0/16"
     service_cidr: str = "10.96.0.0/16"
     cluster_domain: str = "cluster.local"
+    dns_address: str = ""
     labels: Mapping[str, str] = setting(
         {},
         "nodeLabels",

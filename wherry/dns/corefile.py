@@ -13,7 +13,9 @@ from ipaddress import ip_address
 
 from wherry.dns.forward import Upstream
 from wherry.dns.wire import name_of_text
+from wherry.kit.integers import parse_unsigned
 
+LONGEST_TTL_S = 3600
 LONGEST = 64 * 1024
 """Bytes of a Corefile that are read."""
 QUIET = frozenset(
@@ -117,8 +119,8 @@ def _kubernetes(read: Corefile, line: _Line, domain: str) -> None:
         read.unsupported.append(f"line {line.number}: the cluster's domain is {domain}")
     for option in line.block:
         match option.words:
-            case ["ttl", seconds] if seconds.isdecimal() and int(seconds) <= 3600:
-                read.ttl_s = int(seconds)
+            case ["ttl", text] if (seconds := parse_unsigned(text)) is not None and seconds <= LONGEST_TTL_S:
+                read.ttl_s = seconds
             case ["pods", "insecure"] | ["fallthrough", *_]:
                 pass
             case words:
@@ -157,8 +159,8 @@ def _upstream(text: str, number: int) -> Upstream:
     try:
         if bare is None:
             return Upstream(str(ip_address(text)))
-        host, port = bare[1] or bare[3], int(bare[2] or bare[4] or 53)
-        if not 0 < port < 65536:
+        host, port = bare[1] or bare[3], parse_unsigned(bare[2] or bare[4] or "53", 16)
+        if not port:
             raise ValueError
         return Upstream(str(ip_address(host)), port)
     except ValueError:

@@ -7,6 +7,7 @@ next turn. Whoever is not `allowed` gets no answer.
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import socket
 import struct
@@ -21,6 +22,7 @@ RECEIVE_BYTES = 4 * 1024 * 1024
 MOST_STREAMS = 200
 IDLE_S = 10.0
 LARGEST = 65535
+TRIES = 10
 
 Reply = Callable[[bytes], None]
 
@@ -48,6 +50,16 @@ class Listener:
 
     async def start(self, host: str, port: int) -> int:
         """Listen; the port, which `port` 0 leaves to the kernel. Raises OSError."""
+        for left in reversed(range(TRIES)):
+            try:
+                return await self._listen(host, port)
+            except OSError as error:
+                # One that is free for datagrams need not be for streams.
+                if port or not left or error.errno != errno.EADDRINUSE:
+                    raise
+        raise AssertionError("unreachable")
+
+    async def _listen(self, host: str, port: int) -> int:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         opened = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         try:
@@ -56,9 +68,8 @@ class Listener:
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BYTES)
             opened.bind((host, port))
             bound: int = opened.getsockname()[1]
-            self._server = await asyncio.start_server(
-                self._accepted, sock=_stream_socket(family, host, bound)
-            )
+            streams = _stream_socket(family, host, bound)
+            self._server = await asyncio.start_server(self._accepted, sock=streams)
         except OSError:
             opened.close()
             raise

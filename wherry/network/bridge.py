@@ -27,7 +27,7 @@ class Bridge:
 
     `pod_cidr` is the node's part of `cluster_cidr`. `metric` and `last_metric` are those of its routes, no
     other node's on the machine. `server_address`, where pods reach the API server, is this machine's; ""
-    where it is another's.
+    where it is another's. `dns_address` is this node's, too, though it is a Service's; "" for none.
     """
 
     name: str
@@ -37,6 +37,7 @@ class Bridge:
     metric: int
     last_metric: int
     server_address: str = ""
+    dns_address: str = ""
 
     @property
     def gateway(self) -> str:
@@ -50,9 +51,9 @@ class Bridge:
         steps = [] if _is_there(name) else [f"link add {name} type bridge"]
         steps += [f"addr replace {self.gateway} dev {name}", f"link set {name} up"]
         steps.append(f"route replace {self.service_cidr} dev {name} metric {metric}")
-        if self.server_address and self.server_address != self.gateway.partition("/")[0]:
+        for address in {self.server_address, self.dns_address} - {"", self.gateway.partition("/")[0]}:
             # Not an address of the bridge: the CNI plugin wants no second one there.
-            steps.append(f"route replace local {self.server_address} dev {name} metric {metric}")
+            steps.append(f"route replace local {address} dev {name} metric {metric}")
         steps += [
             f"route replace unreachable {network} metric {self.last_metric}"
             for network in (self.cluster_cidr, self.service_cidr)

@@ -26,13 +26,16 @@ class Plan:
     """What a node's network is laid for.
 
     `pod_cidr` is the node's part of `cluster_cidr`. `server_address`, where pods reach the API server, is
-    this machine's ("" where it is another's); `server_ports` are the cluster's own TCP ports here.
+    this machine's ("" where it is another's), and so is
+    `dns_address`, where the node answers questions for names. `server_ports` are the cluster's own TCP ports
+    here.
     """
 
     pod_cidr: str
     cluster_cidr: str
     service_cidr: str
     server_address: str = ""
+    dns_address: str = ""
     server_ports: tuple[int, ...] = ()
 
 
@@ -138,6 +141,7 @@ class Ground:
             metric=self.metric,
             last_metric=self.last_metric,
             server_address=plan.server_address,
+            dns_address=plan.dns_address,
         )
 
 

@@ -11,7 +11,7 @@ from types import ModuleType
 import pytest
 
 import wherry
-from wherry.cluster.alone import apiserver, apiserver_flags, controllers, kubelet, proxy, scheduler
+from wherry.cluster.alone import apiserver, apiserver_flags, controllers, dns, kubelet, proxy, scheduler
 from wherry.cluster.alone.election_flags import election_config
 from wherry.cluster.alone.flags import (
     DURATION,
@@ -31,9 +31,15 @@ from wherry.testing.envtest import etcd
 from wherry.testing.envtest.flags import FLAGS as STAND_IN
 
 KEY = "--service-account-signing-key-file=/k"
-ALONE = {one.name: importlib.import_module(one.module).FLAGS for one in COMPONENTS if one.upstream}
+UPSTREAMS = [one for one in COMPONENTS if one.upstream.startswith("kube")]
+ALONE = {
+    one.name: importlib.import_module(one.module).FLAGS
+    for one in COMPONENTS
+    if one.upstream.startswith("kube")
+}
 PROGRAMS: dict[str, tuple[Flag, ...]] = {
     **ALONE,
+    "dns": dns.FLAGS,
     "kube-apiserver of envtest": STAND_IN,
     "etcd of envtest": etcd.FLAGS,
 }

@@ -97,6 +97,10 @@ PARTS: dict[str, tuple[str, ...]] = {
         "approve certificates.k8s.io signers kubernetes.io/legacy-unknown",
     ),
     "system:heapster": ("read core events,namespaces,nodes,pods", "read extensions deployments"),
+    "system:coredns": (
+        "list,watch core endpoints,namespaces,pods,services",
+        "list,watch discovery.k8s.io endpointslices",
+    ),
     "system:kube-aggregator": ("read core endpoints,services",),
     "system:kube-controller-manager": CONTROLLER_MANAGER,
     "system:kube-dns": ("list,watch core endpoints,services",),

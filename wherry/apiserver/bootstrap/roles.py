@@ -18,6 +18,7 @@ from wherry.apiserver.bootstrap.user_roles import decision_roles, user_roles
 from wherry.objects.meta import Object
 
 CONTROLLER_MANAGER, SCHEDULER = "kube-controller-manager", "kube-scheduler"
+DNS = "system:coredns"
 READER = "extension-apiserver-authentication-reader"
 SYSTEM, PUBLIC = "kube-system", "kube-public"
 
@@ -45,6 +46,7 @@ def cluster_role_bindings() -> list[Object]:
         cluster_binding("system:kube-controller-manager", user("system:kube-controller-manager")),
         cluster_binding("system:node"),  # nodes are authorized by what runs on them
         cluster_binding("system:kube-dns", account("kube-dns")),
+        cluster_binding(DNS, user(DNS), account("coredns")),
         *controller_bindings(),
     ]
 
@@ -62,6 +64,7 @@ def roles() -> list[Object]:
             for name in (CONTROLLER_MANAGER, SCHEDULER)
         ),
         role(SYSTEM, f"{PREFIX}bootstrap-signer", lines("read core secrets")),
+        role(SYSTEM, DNS, lines("read core configmaps coredns")),
         role(SYSTEM, f"{PREFIX}cloud-provider", lines("create,read core configmaps")),
         role(SYSTEM, f"{PREFIX}token-cleaner", lines("delete,read core secrets", EVENTS)),
         role(
@@ -82,6 +85,7 @@ def role_bindings() -> list[Object]:
         binding(SYSTEM, locking[0], locking[0], parts[0], account(CONTROLLER_MANAGER)),
         binding(SYSTEM, locking[1], locking[1], parts[1], account(SCHEDULER)),
         binding(SYSTEM, signer, signer, account("bootstrap-signer")),
+        binding(SYSTEM, DNS, DNS, user(DNS), account("coredns")),
         binding(SYSTEM, f"{PREFIX}cloud-provider", f"{PREFIX}cloud-provider", account("cloud-provider")),
         binding(SYSTEM, f"{PREFIX}token-cleaner", f"{PREFIX}token-cleaner", account("token-cleaner")),
         binding(PUBLIC, signer, signer, account("bootstrap-signer")),

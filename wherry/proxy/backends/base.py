@@ -21,13 +21,14 @@ class NodeNetwork:
 
     `owner` tells the rules of nodes on one machine apart; the pods of all nodes have addresses of
     `cluster_cidr`. `server_ports` are TCP ports of the node that no service may take over, such as the
-    kubelet's.
+    kubelet's. `own_ips` are ClusterIPs the node answers at itself: what goes there is left alone.
     """
 
     owner: str
     cluster_cidr: str
     service_cidr: str
     server_ports: tuple[int, ...] = ()
+    own_ips: tuple[str, ...] = ()
 
     @property
     def tag(self) -> str:

@@ -87,6 +87,8 @@ def assemble(parts: Sequence[Part], network: NodeNetwork) -> Ruleset:
         servers = f"-p tcp -m addrtype --dst-type LOCAL -m multiport --dports {ports}"
         services.append(f"{servers} -j ACCEPT")  # ends the table: no external address, no host port
         refuse.insert(0, f"{servers} -j RETURN")
+    for address in network.own_ips:
+        refuse.insert(0, f"-d {address}/32 -j RETURN")
     services += [line for part in parts for line in part.outside]
     services.append(f"-m addrtype --dst-type LOCAL -j {names.nodeports}")
     refuse.append(f"-d {network.service_cidr} -j REJECT")
@@ -146,6 +148,8 @@ class _PartRenderer:
 
     def add(self, port: ServicePort) -> None:
         """The rules of one service port."""
+        if port.cluster_ip in self._network.own_ips:
+            return
         part, mark = self.part, self._names.mark
         match_cluster = _match(port, port.cluster_ip)
         if port.internal:

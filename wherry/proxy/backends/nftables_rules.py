@@ -73,6 +73,8 @@ BASE = {
     "filter-input": Declared("chain", "type filter hook input priority filter ;"),
     "filter-forward": Declared("chain", "type filter hook forward priority filter ;"),
     "filter-output": Declared("chain", "type filter hook output priority filter ;"),
+    "raw-prerouting": Declared("chain", "type filter hook prerouting priority raw ;"),
+    "raw-output": Declared("chain", "type filter hook output priority raw ;"),
 }
 """The chains packets come in by."""
 
@@ -99,7 +101,17 @@ def render_node(network: NodeNetwork) -> Chains:
         ports = ", ".join(map(str, network.server_ports))
         servers = f"fib daddr type local tcp dport {{ {ports} }} return"
     own = [servers] if servers else []
+    mine = [f"ip daddr {address} return" for address in network.own_ips]
+    raw: Chains = {}
+    if network.own_ips:
+        # Two questions from one port, as C libraries ask them, get in each other's way when connections are
+        # tracked: one is lost, and asked again after five seconds.
+        raw = {
+            "raw-prerouting": tuple(f"ip daddr {ip} udp dport 53 notrack" for ip in network.own_ips),
+            "raw-output": tuple(f"ip saddr {ip} udp sport 53 notrack" for ip in network.own_ips),
+        }
     return {
+        **raw,
         CANARY: ("return",),
         MARK: (f"meta mark set mark or {MASQUERADE_MARK}",),
         REJECT: ("reject",),
@@ -120,6 +132,7 @@ def render_node(network: NodeNetwork) -> Chains:
         ),
         REFUSALS: (
             *own,
+            *mine,
             f"{_BY_IP_PORT} @{REFUSED_IPS}",
             f"{_BY_NODEPORT} @{REFUSED_NODEPORTS}",
             f"ip daddr @{CLUSTER_IPS} goto {REJECT}",
@@ -159,6 +172,8 @@ class _Rendering:
 
     def add(self, port: ServicePort) -> None:
         """What one port of the Service has."""
+        if port.cluster_ip in self._network.own_ips:
+            return
         elements = self.part.elements
         elements[CLUSTER_IPS, port.cluster_ip] = ""
         at_cluster_ip = _key(port.cluster_ip, port)
