@@ -17,7 +17,6 @@ from typing import TypeVar
 
 from wherry.api.node.runtime_classes import RUNTIME_CLASSES
 from wherry.kit.tasks import to_the_end
-from wherry.kubelet.devices import NOT_PREPARED
 from wherry.kubelet.devices.choosing import CannotAllocate
 from wherry.kubelet.devices.device_plugins import NotYet
 from wherry.kubelet.devices.dra.usable import NotPrepared
