@@ -49,6 +49,8 @@ OTHER: dict[str, Any] = {
     "kubelet_config": "/etc/kubelet.yaml",
     "kubelet_config_dir": "/etc/kubelet.conf.d",
     "registries": "/etc/registries.yaml",
+    "credential_provider_config": "/etc/providers.yaml",
+    "credential_provider_dir": "/srv/providers",
     "images": "/srv/images",
     "watchdog_seconds": 60,
 }
