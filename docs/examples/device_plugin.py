@@ -1,6 +1,6 @@
-"""A device plug-in: offers a device file of the machine under a name of its own.
+"""A device plug-in: offers a device file of the machine, as `/dev/zero-0`, `/dev/zero-1` and so on.
 
-    python docs/examples/device_plugin.py ROOT_DIR example.com/fuse [/dev/fuse [HOW_MANY]]
+    python docs/examples/device_plugin.py ROOT_DIR example.com/zero [/dev/zero [HOW_MANY]]
 
 ROOT_DIR is the kubelet's. It registers, and registers anew whenever the agent has started again.
 """
@@ -44,7 +44,10 @@ class Plugin:
             MESSAGES.ContainerAllocateResponse(
                 envs={"DEVICES": ",".join(one.devices_ids)},
                 devices=[
-                    MESSAGES.DeviceSpec(container_path=self.device, host_path=self.device, permissions="rw")
+                    MESSAGES.DeviceSpec(
+                        container_path=f"/dev/{name}", host_path=self.device, permissions="rw"
+                    )
+                    for name in one.devices_ids
                 ],
                 mounts=[MESSAGES.Mount(container_path="/devices", host_path="/sys/devices", read_only=True)],
             )
@@ -100,5 +103,5 @@ class Plugin:
 
 
 if __name__ == "__main__":
-    root, name, device, count = [*sys.argv[1:], *("/dev/fuse", "2")[len(sys.argv) - 3 :]]
+    root, name, device, count = [*sys.argv[1:], *("/dev/zero", "2")[len(sys.argv) - 3 :]]
     asyncio.run(Plugin(Path(root) / "device-plugins", name, device, int(count)).serve())

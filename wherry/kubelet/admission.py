@@ -10,10 +10,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from wherry.api.core.pod_spec.resources import is_extended
+from wherry.api.dynamicresources.pod_claims import claimed_resources, extended_claim
 from wherry.kubelet.cgroups import pod_request, qos_class
 from wherry.kubelet.eviction.messages import REASON, node_condition
 from wherry.kubelet.eviction.ranking import is_critical
-from wherry.kubelet.pod import is_terminal, spec_of
+from wherry.kubelet.pod import all_containers, is_terminal, spec_of
 from wherry.kubelet.sysctls import REASON as SYSCTL_FORBIDDEN
 from wherry.kubelet.sysctls import find_forbidden
 from wherry.kubelet.unsupported import refuse_at_node
@@ -73,12 +74,21 @@ def find_shortage(
         if asked > 0 and used + asked > capacity:
             return _short(name, asked, used, capacity)
     for name, quantity in allocatable.items():
-        asked = pod_request(pod, name) if is_extended(name) else 0
+        asked = _unclaimed(pod, name) if is_extended(name) else 0
         if asked > 0:
-            used = sum(pod_request(other, name) for other in beside)
+            used = sum(_unclaimed(other, name) for other in beside)
             if used + asked > whole(quantity):
                 return _short(name, asked, used, whole(quantity))
     return None
+
+
+def _unclaimed(pod: Mapping[str, Any], name: str) -> int:
+    """How much of an extended resource the pod asks for, 0 when it has it by a claim."""
+    if extended_claim(pod) and any(
+        name in claimed_resources(pod, one["name"]) for one in all_containers(pod)
+    ):
+        return 0
+    return pod_request(pod, name)
 
 
 def _withstands(pod: Mapping[str, Any], pressure: Sequence[str]) -> bool:

@@ -252,9 +252,7 @@ class Kubelet:
         if self._context is not None and self._workers is not None:
             self._context.allocations.all_admitted()
             self._workers.all_known()
-            self._repeat(
-                "devices of pods that are gone", self._context.devices.all_known, longest_s=LONGEST_RETRY_S
-            )
+            self._context.devices.all_known()
         if self._shutdown is not None:
             self._shutdown.all_known()
         if self._relist is not None and self._relisting is not None:
@@ -410,6 +408,7 @@ class Kubelet:
                 machine.boot_id,
                 Listeners(registration.check, self._probe_changed),
                 self.pods,
+                self._is_here,
             ),
             cgroups=PodCgroups(config.cgroup_mount, config.cgroup_root, config.pod_pids_limit),
             back_off=_restarts(config, clock),
@@ -427,6 +426,10 @@ class Kubelet:
             memory_bytes=machine.memory_bytes,
             runtime_name=(state.status.name if state.status is not None else "") or "containerd",
         )
+
+    def _is_here(self, pod_uid: str) -> bool:
+        """Whether something of the pod may run on this node."""
+        return self._workers is not None and self._workers.knows(pod_uid)
 
     def _device_amounts(self) -> tuple[Mapping[str, int], Mapping[str, int]]:
         """How many devices there are, and how many of them pods may have."""

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from wherry.kit.clock import FakeClock
+from wherry.kit.disk import DirectDisk
 from wherry.kubelet.devices.assignments import Assigned, Assignments
 from wherry.kubelet.devices.checkpoint import BadCheckpoint, parse_checkpoint, render_checkpoint
 from wherry.kubelet.devices.choosing import CannotAllocate, Wish, choose_devices
+from wherry.kubelet.devices.device_plugins import DevicePlugins, Listeners
 from wherry.kubelet.devices.dra.claim_info import (
     BadState,
     ClaimInfo,
@@ -20,6 +24,10 @@ from wherry.kubelet.devices.dra.claim_info import (
 )
 from wherry.kubelet.devices.inventory import STOP_GRACE_S, Device, Inventory, Offer
 from wherry.kubelet.devices.messages import MESSAGES
+from wherry.kubelet.devices.topology import DeviceHints, hints_for
+from wherry.kubelet.metrics import KubeletMetrics
+from wherry.kubelet.topology.hints import TopologyHint
+from wherry.objects.meta import Object
 
 GPU = "example.com/gpu"
 
@@ -144,3 +152,54 @@ def test_devices_of_a_request() -> None:
     info = ClaimInfo("u", "c", "ns", set(), {"driver": [mine, shared]})
     assert info.cdi() == info.cdi("gpu") == info.cdi("gpu/small") == ["x/y=1", "x/y=2"]
     assert info.cdi("nic") == ["x/y=2"]
+
+
+def hint(*nodes: int, preferred: bool = False) -> TopologyHint:
+    return TopologyHint(frozenset(nodes), is_preferred=preferred)
+
+
+@pytest.mark.parametrize(
+    ("amount", "available", "required", "expected"),
+    [
+        (1, "abc", "", [hint(0, preferred=True), hint(1, preferred=True), hint(0, 1)]),
+        (2, "abc", "", [hint(1, preferred=True), hint(0, 1)]),
+        (3, "abc", "", [hint(0, 1, preferred=True)]),
+        (2, "ab", "", [hint(0, 1)]),  # c is in use: two on one node would be better, later
+        (2, "ab", "ab", [hint(0, 1)]),
+        (1, "b", "b", [hint(1, preferred=True), hint(0, 1)]),
+        (4, "abc", "", []),
+    ],
+)
+def test_where_devices_could_be_had(
+    amount: int, available: str, required: str, expected: list[TopologyHint]
+) -> None:
+    assert hints_for(offer(a=0, b=1, c=1), [0, 1], set(available), set(required), amount) == expected
+
+
+def test_hints_of_containers_and_pods(tmp_path: Path) -> None:
+    clock = FakeClock()
+    listeners = Listeners(lambda: None, lambda _uid: None)
+    plugins = DevicePlugins(tmp_path, DirectDisk(), clock, KubeletMetrics(), "", listeners)
+    plugins.inventory.came(GPU)
+    plugins.inventory.listed(GPU, offer(a=0, b=1, c=1).devices)
+    plugins.inventory.listed("example.com/any", offer("x").devices)
+    hints = DeviceHints(plugins, {0, 1})
+
+    def container(name: str, **amounts: int) -> Object:
+        limits = {f"example.com/{kind}": str(amount) for kind, amount in amounts.items()}
+        return {"name": name, "resources": {"limits": limits}}
+
+    pod: Object = {
+        "metadata": {"uid": "u"},
+        "spec": {
+            "containers": [container("one", gpu=1, any=1), container("two", gpu=1)],
+            "initContainers": [container("first", gpu=3)],
+        },
+    }
+    one = hints.hints(pod, pod["spec"]["containers"][0])
+    assert one["example.com/any"] is None
+    assert one[GPU] == [hint(0, preferred=True), hint(1, preferred=True), hint(0, 1)]
+    assert hints.pod_hints(pod)[GPU] == [hint(0, 1, preferred=True)]
+    plugins.assignments.put("u", "one", GPU, Assigned({1: ("b",)}, b""))
+    assert hints.hints(pod, pod["spec"]["containers"][0])[GPU] == [hint(1, preferred=True), hint(0, 1)]
+    assert hints.hints(pod, container("three", gpu=3))[GPU] == []

@@ -13,9 +13,10 @@ import pytest
 from tests.conftest import eventually
 from tests.kubelet.devices.conftest import Plug
 from tests.kubelet.devices.fake_plugin import FakePlugin, healthy
-from tests.kubelet.rig import NODE, Node, state, waiting
+from tests.kubelet.rig import NODE, Node, is_ready, state, waiting
 from wherry.api.core.nodes import NODES
 from wherry.api.core.pods import PODS
+from wherry.kubelet.admission import find_shortage
 from wherry.kubelet.devices.messages import MESSAGES
 from wherry.kubelet.runtimes.containers import DeviceNode, Mount
 from wherry.kubelet.runtimes.failures import RuntimeFailure
@@ -225,6 +226,34 @@ async def test_a_new_agent_does_not_give_away_what_containers_have(made: Node, p
     assert again.allocated == [[one] for one in ("g0", "g1") if one != taken]
 
 
+async def test_devices_of_a_pod_that_went_while_the_agent_was_away(made: Node, plug: Plug) -> None:
+    await plug(GPU, healthy("g0"))
+    await offered(made, "1", "1")
+    await made.create("p", limits(1))
+    await made.ready("p")
+    await made.kubelet.close()
+    await made.admin.delete(PODS, "p", "default", grace_period_s=0)
+    for container in list(made.runtime.container_specs):
+        made.runtime.finish(container, 0)
+    await made.restart()
+    await eventually(lambda: checkpoint(made)["Data"]["PodDeviceEntries"] == [])
+
+
+async def test_what_a_claim_gives_is_no_plugins(made: Node, plug: Plug) -> None:
+    plugin = await plug(GPU, healthy("g0"))
+    await offered(made, "1", "1")
+    pod = await made.create("taker", limits(1))
+    await made.ready("taker")
+    plugins = made.kubelet._context.devices.plugins  # type: ignore[union-attr]
+    mapping = {"containerName": "web", "resourceName": GPU, "requestName": "r"}
+    status = {"extendedResourceClaimStatus": {"resourceClaimName": "c", "requestMappings": [mapping]}}
+    other = {**pod, "metadata": {**pod["metadata"], "uid": "other"}, "status": status}
+    assert plugins.wanted(other, pod["spec"]["containers"][0]) == {}
+    assert find_shortage(other, [pod], {"pods": "9", GPU: "1"}) is None
+    assert find_shortage(pod, [other], {"pods": "9", GPU: "1"}) is None
+    assert len(plugin.allocated) == 1
+
+
 async def test_a_container_that_starts_again_has_the_same_devices(made: Node, plug: Plug) -> None:
     plugin = await plug(GPU, healthy("g0", "g1"))
     await offered(made, "2", "2")
@@ -263,6 +292,39 @@ async def test_a_plugin_that_sends_garbage_is_left_alone(made: Node, plug: Plug,
     await made.create("p", limits(1, "example.com/nic"))
     await made.ready("p")
     assert (await amounts(made))[1] in (None, "0")
+
+
+async def test_a_plugin_that_sends_on_and_on_keeps_only_itself_busy(made: Node, plug: Plug) -> None:
+    bad = await plug(GPU, healthy("g0"), registers=False)
+    bad.raw = MESSAGES.ListAndWatchResponse(
+        devices=[MESSAGES.Device(ID="g0", health="Healthy")]
+    ).SerializeToString()
+    await bad.register()
+    await offered(made, "1", "1")
+    await plug("example.com/nic", healthy("n0"), name="nic.sock")
+    await offered(made, "1", "1", "example.com/nic")
+    await made.create("p", limits(1, "example.com/nic"))
+    await made.ready("p")
+
+
+async def test_after_the_machine_started_anew_the_plugin_is_waited_for_and_asked_again(
+    made: Node, plug: Plug
+) -> None:
+    await plug(GPU, healthy("g0", "g1"))
+    await offered(made, "2", "2")
+    await made.create("p", limits(1))
+    await made.ready("p")
+    (had,) = checkpoint(made)["Data"]["PodDeviceEntries"][0]["DeviceIDs"]["-1"]
+    path = made.config.root_dir / "device-plugins" / "kubelet_internal_checkpoint"
+    path.write_text(json.dumps({**checkpoint(made), "BootID": "the one before"}))
+    for sandbox in await made.runtime.sandboxes():
+        made.runtime.lose_sandbox(sandbox.id)
+    await made.restart()
+    await made.until("p", lambda status: not is_ready(status))
+    again = await plug(GPU, healthy("g0", "g1"))
+    await made.ready_in_time("p")
+    assert again.allocated == [[had]]
+    assert checkpoint(made)["BootID"] == "b"
 
 
 async def test_a_list_that_is_too_long_is_refused(made: Node, plug: Plug) -> None:

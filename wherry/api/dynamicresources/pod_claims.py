@@ -64,6 +64,16 @@ def extended_claim(pod: Mapping[str, Any]) -> str:
     return (status.get("extendedResourceClaimStatus") or {}).get("resourceClaimName") or ""
 
 
+def claimed_resources(pod: Mapping[str, Any], container: str) -> set[str]:
+    """The extended resources a container has by the pod's claim for them (KEP-5004)."""
+    status: Mapping[str, Any] = (pod.get("status") or {}).get("extendedResourceClaimStatus") or {}
+    return {
+        mapping.get("resourceName") or ""
+        for mapping in status.get("requestMappings") or ()
+        if mapping.get("containerName") == container
+    }
+
+
 def claim_keys(pod: Object) -> list[str]:
     """Keys (`namespace/name`) of all claims a pod uses that are known by name."""
     names = [one.claim for one in pod_claims(pod) if one.claim]

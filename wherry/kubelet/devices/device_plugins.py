@@ -18,6 +18,7 @@ from time import perf_counter
 from typing import Any
 
 from wherry.api.core.pod_spec.resources import is_extended
+from wherry.api.dynamicresources.pod_claims import claimed_resources
 from wherry.kit.clock import Clock
 from wherry.kit.disk import Disk
 from wherry.kit.repeat import Repeater
@@ -254,11 +255,19 @@ class DevicePlugins:
         """Whether a plug-in has the resource, or had: nobody runs without what they asked of it."""
         return self.inventory.is_known(resource) or bool(self.assignments.in_use(resource))
 
-    def wanted(self, container: Mapping[str, Any]) -> dict[str, int]:
-        """How many devices of which plug-in's resource a container asks for."""
+    def wanted(self, pod: Mapping[str, Any], container: Mapping[str, Any]) -> dict[str, int]:
+        """How many devices of which plug-in's resource a container asks for.
+
+        What it has by the pod's claim for extended resources is no plug-in's.
+        """
         limits = (container.get("resources") or {}).get("limits") or {}
         wanted = {name: whole(amount) for name, amount in limits.items() if is_extended(name)}
-        return {name: amount for name, amount in wanted.items() if amount > 0 and self.is_known(name)}
+        claimed = claimed_resources(pod, container["name"]) if wanted else ()
+        return {
+            name: amount
+            for name, amount in wanted.items()
+            if amount > 0 and name not in claimed and self.is_known(name)
+        }
 
     async def allocate(self, pod: Object) -> None:
         """Give the pod's containers their devices, where they have none yet.
@@ -267,7 +276,7 @@ class DevicePlugins:
         """
         uid = uid_of(pod)
         containers = [*init_containers(pod), *regular_containers(pod)]
-        resources = sorted({resource for container in containers for resource in self.wanted(container)})
+        resources = sorted({resource for container in containers for resource in self.wanted(pod, container)})
         if not resources:
             return
         async with AsyncExitStack() as held:
@@ -292,7 +301,7 @@ class DevicePlugins:
         try:
             for container in containers:
                 name = container["name"]
-                for resource, needed in self.wanted(container).items():
+                for resource, needed in self.wanted(pod, container).items():
                     free = reusable.setdefault(resource, set())
                     changed |= await self._allocate_one(pod, name, resource, needed, free)
                     ids = self.assignments.of(uid, name)[resource].ids
@@ -372,7 +381,7 @@ class DevicePlugins:
 
         Raises CannotAllocate, NotYet, OSError.
         """
-        wanted = self.wanted(container)
+        wanted = self.wanted(pod, container)
         if not wanted:
             return DeviceOptions()
         uid, name = uid_of(pod), container["name"]
@@ -397,9 +406,9 @@ class DevicePlugins:
             self._stale.discard(uid)
             await self.save()
 
-    async def keep_only(self, uids: set[str]) -> None:
-        """Free what pods have that are not on this node any more. Raises OSError."""
-        gone = [uid for uid in self.assignments.pods() if uid not in uids]
+    async def keep_only(self, is_here: Callable[[str], bool]) -> None:
+        """Free what pods have that are not on this node any more (by uid). Raises OSError."""
+        gone = [uid for uid in self.assignments.pods() if not is_here(uid)]
         for uid in gone:
             self.assignments.forget(uid)
         if gone:

@@ -20,7 +20,7 @@ ALLOCATE_TIMEOUT_S = 30.0
 PREFER_TIMEOUT_S = 10.0
 PRE_START_TIMEOUT_S = 30.0
 """`KubeletPreStartContainerRPCTimeoutInSecs`."""
-LISTS_PER_S, LISTS_BURST = 5.0, 20
+LISTS_PER_S, LISTS_BURST = 1.0, 20
 """How often a plug-in's list is taken: one that sends on and on keeps only itself waiting."""
 
 

@@ -9,6 +9,8 @@ from typing import Any
 from wherry.client.api import Client
 from wherry.kit.clock import Clock
 from wherry.kit.disk import Disk
+from wherry.kit.repeat import Repeater
+from wherry.kit.tasks import Tasks
 from wherry.kubelet.config import KubeletConfig
 from wherry.kubelet.devices.assignments import DeviceOptions
 from wherry.kubelet.devices.device_plugins import SOCKET, DevicePlugins, Listeners
@@ -24,7 +26,10 @@ log = logging.getLogger(__name__)
 
 
 class NodeDevices:
-    """Device plug-ins, DRA drivers, and who tells of what they gave; below the kubelet's root directory."""
+    """Device plug-ins, DRA drivers, and who tells of what they gave; below the kubelet's root directory.
+
+    `pods` gives the pods of the node, `is_here` whether something of a pod (by uid) may still run.
+    """
 
     def __init__(
         self,
@@ -36,11 +41,16 @@ class NodeDevices:
         boot_id: str,
         listeners: Listeners,
         pods: Callable[[], Sequence[Object]],
+        is_here: Callable[[str], bool],
         exclusive: Exclusive | None = None,
     ) -> None:
         root = config.root_dir
         self._serves = config.serves_plugins
-        self._pods = pods
+        self._is_here = is_here
+        self._tasks = Tasks("devices")
+        self._freeing = Repeater(
+            "devices of pods that are gone", self._free, self._tasks, clock, expected=(OSError,)
+        )
         self.plugins = DevicePlugins(root / "device-plugins", disk, clock, metrics, boot_id, listeners)
         self.claims = Claims(
             root,
@@ -88,16 +98,18 @@ class NodeDevices:
         self._watcher.start()
         self.claims.drivers.start()
 
-    async def all_known(self) -> None:
-        """Every source of pods was read: what others have is free from now on. Raises OSError."""
-        self.claims.all_known(self._uids)
-        await self.plugins.keep_only(self._uids())
+    def all_known(self) -> None:
+        """Every source of pods was read: what others have is free from now on."""
+        self.claims.all_known(self._is_here)
+        self._freeing.hurry()
 
-    def _uids(self) -> set[str]:
-        return {uid_of(pod) for pod in self._pods()}
+    async def _free(self) -> None:
+        await self.plugins.keep_only(self._is_here)
 
     async def close(self) -> None:
         """Serve plug-ins no more; what containers have they keep."""
+        await self._freeing.close()
+        await self._tasks.close()
         await self._watcher.close()
         await self._pod_resources.close()
         await self.plugins.close()

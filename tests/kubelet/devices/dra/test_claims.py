@@ -186,6 +186,7 @@ async def test_an_agent_killed_at_any_step(made: Node, drive: Drive, step: str) 
     await eventually(reached)
     made.runtime.gates.pop(step).set()
     await made.restart()
+    await eventually(lambda: len(driver.registrant.told) == 2)
     await made.ready_in_time("p")
     assert len(state_of(made)) == 1
     await made.admin.delete(PODS, "p", "default", grace_period_s=0)

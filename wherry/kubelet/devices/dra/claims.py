@@ -87,7 +87,7 @@ class Claims:
         self._locks: dict[tuple[str, str], asyncio.Lock] = {}
         self.drivers = Drivers(None if is_standalone else client, node_name, clock, metrics, self._told)
         self._tasks = Tasks("claims")
-        self._known: Callable[[], set[str]] | None = None
+        self._is_here: Callable[[str], bool] | None = None
         self._reconciling = Repeater("claims of pods that are gone", self._reconcile, self._tasks, clock)
         self._expiring = Repeater("health of devices", self._expire, self._tasks, clock)
 
@@ -107,9 +107,9 @@ class Claims:
             except BadState as error:
                 log.error("%s: %s; which claims are prepared is not known any more", self._path, error)
 
-    def all_known(self, uids: Callable[[], set[str]]) -> None:
-        """Every source of pods was read: claims of pods not among `uids()` are given back from now on."""
-        self._known = uids
+    def all_known(self, is_here: Callable[[str], bool]) -> None:
+        """Every source of pods was read: claims of others (by uid) are given back from now on."""
+        self._is_here = is_here
         self._reconciling.hurry()
 
     async def close(self) -> None:
@@ -203,13 +203,13 @@ class Claims:
 
     async def _reconcile(self) -> float:
         """Give back what pods used that are not on this node any more."""
-        known = self._known() if self._known is not None else None
-        for uid in {uid for info in self._infos.all() for uid in info.pods} if known is not None else ():
-            if uid not in (known or ()):
-                try:
-                    await self._unprepare(uid)
-                except (NotPrepared, OSError) as error:
-                    log.warning("claims of pod %s, which is gone, are not given back yet: %s", uid, error)
+        for uid in {uid for info in self._infos.all() for uid in info.pods}:
+            if self._is_here is None or self._is_here(uid):
+                continue
+            try:
+                await self._unprepare(uid)
+            except (NotPrepared, OSError) as error:
+                log.warning("claims of pod %s, which is gone, are not given back yet: %s", uid, error)
         return RECONCILE_S
 
     @asynccontextmanager

@@ -35,6 +35,8 @@ CALL_TIMEOUT_S = 45.0
 """`defaultClientCallTimeout`."""
 WIPING_DELAY_S = 30.0
 HEALTH_RETRY_S = 5.0
+LISTS_PER_S, LISTS_BURST = 1.0, 20
+"""How often what a driver tells of its devices' health is taken."""
 MOST_DRIVERS = 256
 MOST_PLUGINS = 8
 """Plug-ins of one driver at once."""
@@ -52,7 +54,7 @@ class Driver:
         self._health = next((one for one in HEALTH_SERVICES if one in versions), "")
         self._channel = PluginChannel(endpoint, clock)
         self._metrics = metrics
-        self._pace = Pace(clock, 5.0, 20)
+        self._pace = Pace(clock, LISTS_PER_S, LISTS_BURST)
 
     async def prepare(self, claims: Sequence[Any]) -> Any:
         """The answer to NodePrepareResources. Raises PluginFailure."""
