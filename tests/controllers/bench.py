@@ -28,6 +28,7 @@ from wherry.controllers.base import Controller
 from wherry.controllers.catalog import CONTROLLERS
 from wherry.controllers.config import ControllerConfig
 from wherry.controllers.controllers import Controllers
+from wherry.kit.clock import Clock
 from wherry.kit.simulated_loop import LoopClock, SimulatedLoop
 from wherry.objects.meta import Object, is_deleting, name_of, parse_time
 from wherry.testing.faults.plan import FaultPlan, Surroundings
@@ -63,10 +64,10 @@ class Requests:
     is done. The others, and watches, meet the `faults` that are armed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
         self.calls: list[Made] = []
         self.refuse: Callable[[Made], Exception | None] = lambda call: None
-        self.watches = OpenWatches()
+        self.watches = OpenWatches(clock)
         self.faults = FaultPlan(self.watches, Surroundings())
 
     def __call__(self, call: Call, go_on: Callable[[], Result]) -> Result:
@@ -223,7 +224,8 @@ async def running(
     """
     loop = asyncio.get_running_loop()
     assert isinstance(loop, SimulatedLoop), "the bench runs in simulated time: see its docstring"
-    requests, clock = Requests(), Time(loop)
+    clock = Time(loop)
+    requests = Requests(clock)
     with loop.moving(PATIENCE_S):
         async with rig.running(
             clock,

@@ -102,8 +102,9 @@ class Hosted:
             thread.call(partial(self._begin, world))
         except BaseException as error:
             self._thread = self._world = None
+            thread.before = None
             try:
-                thread.call(world.close)
+                thread.call(world.end)
             finally:
                 thread.close()
             if isinstance(error, CancelledError):
@@ -149,7 +150,8 @@ class Hosted:
                 return
             self._thread = self._world = None
             try:
-                thread.close_after(world.close)
+                thread.before = None  # which would raise what a restart that failed left
+                thread.close_after(world.end)
             finally:
                 if self._kubeconfig is not None:
                     self._kubeconfig.unlink(missing_ok=True)

@@ -10,7 +10,7 @@ from wherry.api.core.pods import PODS
 from wherry.apiserver.call import Call
 from wherry.objects.errors import ApiError
 from wherry.testing.faults.plan import Surroundings
-from wherry.testing.world import OWN_PROCESSES, World, process_of
+from wherry.testing.world import World, process_of
 
 log = logging.getLogger(__name__)
 
@@ -28,8 +28,7 @@ class Upsets(Surroundings):
 
     def crashed(self, user: str) -> None:
         """See `Surroundings.crashed`."""
-        if any(user in process for process in OWN_PROCESSES):
-            self._world.spawn(self._world.start_anew(user), f"starting {user} anew")
+        self._world.crashed(user)
 
     def restart(self) -> None:
         """See `Surroundings.restart`."""

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from wherry.api.resource import Resource
+from wherry.apiserver.registry import Served
+from wherry.cluster.assembly import ControlPlane
 from wherry.objects.meta import Object
 from wherry.testing.conditions import EXISTS, WaitTimeoutError, Wanted, check_of, hint, shown
 from wherry.testing.report import describe
@@ -41,22 +43,33 @@ def target_of(verbs: Verbs, target: str | Mapping[str, Any], namespace: str) -> 
 
 async def wait_for(world: World, target: Target, wanted: Wanted, timeout_s: float) -> Object:
     """The object once it is as wanted ({} when it was to be gone). Raises WaitTimeoutError."""
-    served = world.running.api.core.registry.of(target.resource)
-    await served.source.open()
-    check = check_of(wanted)
+    check, clock = check_of(wanted), world.clock
+    ends = clock.monotonic() + timeout_s
+    while True:
+        plane = world.running
+        served = plane.api.core.registry.of(target.resource)
+        await served.source.open()
 
-    def look() -> Object | None:
-        cached = served.get(target.namespace, target.name)
-        return served.decode(cached) if cached is not None else None
+        def holds(plane: ControlPlane = plane, served: Served = served) -> bool:
+            return world.plane is not plane or check(_stored(served, target))
 
-    if not await until(world, lambda: check(look()), timeout_s):
-        obj = look()
+        is_so = await until(world, holds, max(ends - clock.monotonic(), 0))
+        if world.plane is plane:
+            break
+        await world.reopened()  # the API server restarted: what it knew before is not what is stored
+    if not is_so:
+        obj = _stored(served, target)
         what = f"{target} is not {shown(wanted)} after {timeout_s:g} s"
         if obj is None:
             raise WaitTimeoutError(what if wanted == EXISTS else f"{what}: there is none")
         lines = [what, hint(wanted, obj) and f"  {hint(wanted, obj)}", describe(world, obj)]
         raise WaitTimeoutError("\n".join(line for line in lines if line))
-    return look() or {}
+    return _stored(served, target) or {}
+
+
+def _stored(served: Served, target: Target) -> Object | None:
+    cached = served.get(target.namespace, target.name)
+    return served.decode(cached) if cached is not None else None
 
 
 async def until(world: World, condition: Callable[[], bool], timeout_s: float) -> bool:

@@ -17,7 +17,13 @@ from wherry.api.core.simulated import is_simulated
 from wherry.api.serving import check_switches
 from wherry.apiserver.admission.catalog import check_choice
 from wherry.apiserver.config import ApiServerConfig, FrontProxyConfig
-from wherry.cluster.assembly import SCHEDULER, ControlPlane, ControlPlaneConfig, controller_users
+from wherry.cluster.assembly import (
+    CONTROLLER_MANAGER,
+    SCHEDULER,
+    ControlPlane,
+    ControlPlaneConfig,
+    controller_users,
+)
 from wherry.cluster.configured import configured
 from wherry.cluster.identities import API_SERVER, API_SERVER_TO_KUBELETS, FRONT_PROXY
 from wherry.controllers.base import Controller
@@ -33,6 +39,7 @@ from wherry.testing import keys
 from wherry.testing.faults.sinks import OpenWatches
 from wherry.testing.loop_thread import LONGEST_WAIT_S, ClosedError
 from wherry.testing.moment import Moment
+from wherry.testing.own_process import OwnProcess
 from wherry.testing.settings import ALL, NONE, Settings, SettingsError
 
 if TYPE_CHECKING:
@@ -65,6 +72,10 @@ class PortError(OSError):
         )
 
 
+class RestartError(RuntimeError):
+    """The cluster could not go on after a fault restarted it: what it holds tells nothing of who uses it."""
+
+
 class World:
     """One cluster. `open` starts it, `close` ends it; `swap` puts another moment in its place."""
 
@@ -76,12 +87,18 @@ class World:
         self.store = MemoryStore(self.clock)
         self.plane: ControlPlane | None = None
         self._hollow: HollowNodes | None = None
-        self._hollow_lock = asyncio.Lock()
-        self._watches = OpenWatches()
+        self._managers = OwnProcess(
+            self.clock, self._start_managers, self._end_managers, self._revive_managers
+        )
+        self._simulation = OwnProcess(self.clock, self._start_hollow, self._end_hollow, self._revive_hollow)
+        self._watches = OpenWatches(self.clock)
         self.faults: FaultPlan | None = None
         """What clients meet, once somebody asked for it."""
         self._is_open = asyncio.Event()
         self._restart: asyncio.Task[None] | None = None
+        self._is_restart_due = False
+        self._failure: Exception | None = None
+        """Why it could not be started again, while nobody's call waited for that."""
         self._tasks = Tasks("test cluster")
         self._port = settings.port
         self.begun = 0
@@ -106,6 +123,7 @@ class World:
         with uncollected():
             await self._open(moment)
         self._is_open.set()
+        self._restart_if_due()
         await self.quiet()
         self.begun = self.store.revision
 
@@ -122,7 +140,9 @@ class World:
         plane.api.core.interceptor = self.faults
         plane.api.core.watch_tap = self._watches.around
         self.plane = plane  # also when its start fails: `close` ends what had started
-        await plane.start(listens=False, is_founded=moment is None or moment.is_founded)
+        self._tasks = Tasks("test cluster")
+        await plane.api.start(listens=False, is_founded=moment is None or moment.is_founded)
+        await self._managers.start()
         settings = self.settings
         if settings.nodes or settings.outcomes or settings.stages or self._has_simulated_nodes():
             await self.hollow(is_first=moment is None)
@@ -132,23 +152,41 @@ class World:
 
         Nodes are made when the cluster `is_first` started; later those that are not there were removed.
         """
-        async with self._hollow_lock:
-            return await self._started_hollow(is_first=is_first)
-
-    async def _started_hollow(self, *, is_first: bool) -> HollowNodes:
-        if self._hollow is None:
-            # Imported here, as with all that not every test needs: it would wait for it to be loaded.
-            from wherry.hollow.rights import ensure_rights
-            from wherry.testing.nodes import simulated_nodes
-
-            own = Random(self.random.getrandbits(64))  # noqa: S311 - the same choices each time are wanted
-            made = simulated_nodes(self.settings, self.running, self.clock, own)
-            if is_first and made.stages:  # what needs no stages has its rights from the first start
-                await ensure_rights(self.running.client(ADMIN, (MASTERS,)), made.stages)
-                await self.quiet()  # until those who authorize know
-            await made.start(makes_missing=is_first)
-            self._hollow = made
+        await self._simulation.start(is_first=is_first)
+        assert self._hollow is not None, "they run"
         return self._hollow
+
+    async def _start_hollow(self, is_first: bool) -> None:
+        # Imported here, as with all that not every test needs: it would wait for it to be loaded.
+        from wherry.hollow.rights import ensure_rights
+        from wherry.testing.nodes import simulated_nodes
+
+        own = Random(self.random.getrandbits(64))  # noqa: S311 - the same choices each time are wanted
+        made = simulated_nodes(self.settings, self.running, self.clock, own)
+        if is_first and made.stages:  # what needs no stages has its rights from the first start
+            await ensure_rights(self.running.client(ADMIN, (MASTERS,)), made.stages)
+            await self.quiet()  # until those who authorize know
+        await made.start(makes_missing=is_first)
+        self._hollow = made
+
+    async def _end_hollow(self) -> None:
+        hollow, self._hollow = self._hollow, None
+        if hollow is not None:
+            await hollow.close()
+
+    def _revive_hollow(self) -> None:
+        self._revive(SIMULATED_NODES)
+
+    async def _start_managers(self, _: bool) -> None:
+        await self.running.start_clients()
+
+    async def _end_managers(self) -> None:
+        if self.plane is not None:
+            await self.plane.close_clients()
+
+    def _revive_managers(self) -> None:
+        self._revive(CONTROLLER_MANAGER)
+        self._revive(SCHEDULER)
 
     def _has_simulated_nodes(self) -> bool:
         served = self.running.api.core.registry.of(NODES)
@@ -194,48 +232,72 @@ class World:
         return self.faults
 
     def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        """Run `work` beside the rest, until the API server ends."""
+        """Run `work` beside the rest, until the API server ends; not at all when that is under way."""
+        if self._tasks.is_closed:
+            work.close()
+            return
         self._tasks.spawn(work, name)
 
-    def restart_soon(self) -> None:
-        """The same as `restart`, for whoever is part of what ends by it; other calls wait for that."""
-        if self._restart is None or self._restart.done():
-            self._restart = self.loop.create_task(self._restart_at_once(), name="test cluster/restart")
+    def crashed(self, user: str) -> None:
+        """One of our own processes that acts as `user` is gone: it is started anew. Others are left alone."""
+        if not any(user in process for process in OWN_PROCESSES):
+            return
+        process = self._simulation if user == SIMULATED_NODES else self._managers
+        process.crash()
+        self.spawn(process.start_anew(), f"starting {user} anew")
 
-    async def _restart_at_once(self) -> None:
-        await self._is_open.wait()
-        with self.loop.moving(LONGEST_WAIT_S):
-            await self.restart()
+    def restart_soon(self) -> None:
+        """The same as `restart`, for whoever is part of what ends by it; other calls wait for that.
+
+        One more follows when it is said again while one is under way.
+        """
+        self._is_restart_due = True
+        self._restart_if_due()
+
+    def _restart_if_due(self) -> None:
+        """What starts has to have started first: `open` asks again."""
+        if (
+            self._is_restart_due
+            and self._is_open.is_set()
+            and (self._restart is None or self._restart.done())
+        ):
+            self._restart = self.loop.create_task(self._restart_while_due(), name="test cluster/restart")
+
+    async def _restart_while_due(self) -> None:
+        try:
+            while self._is_restart_due:
+                self._is_restart_due = False
+                with self.loop.moving(LONGEST_WAIT_S):
+                    await self.restart()
+        except Exception as error:  # noqa: BLE001 - kept for whoever calls next
+            self._failure = error
 
     async def whole(self) -> None:
-        """Return once no restart is under way."""
+        """Return once no restart is under way. Raises RestartError when one failed."""
+        await self._restarted()
+        if self._failure is not None:
+            kind = type(self._failure).__name__
+            raise RestartError(
+                f"the cluster did not start again when its API server was restarted: {kind}: {self._failure}"
+            ) from self._failure
+
+    async def reopened(self) -> None:
+        """Return once another control plane runs, for calls that a restart met. Raises RestartError."""
+        await self.whole()
+        await self._is_open.wait()
+
+    async def _restarted(self) -> None:
         if self._restart is not None and not self._restart.done():
             await asyncio.wait([self._restart])
 
-    async def start_anew(self, user: str) -> None:
-        """Start those of our own processes anew that acts as `user`."""
-        await self._is_open.wait()  # who crashes while they start first have to have started
-        if user == SIMULATED_NODES:
-            async with self._hollow_lock:
-                was_running = await self._close_hollow()
-                self._revive(user)
-                if was_running:
-                    await self._started_hollow(is_first=False)
-            return
-        await self.running.close_clients()
-        self._revive(user)
-        await self.running.start_clients()
+    async def end(self) -> None:
+        """End everything, after the restart that is under way."""
+        await self._restarted()
+        await self.close()
 
     def _revive(self, user: str) -> None:
         if self.faults is not None:
             self.faults.revive(user)
-
-    async def _close_hollow(self) -> bool:
-        """End the simulated nodes; whether they ran."""
-        hollow, self._hollow = self._hollow, None
-        if hollow is not None:
-            await hollow.close()
-        return hollow is not None
 
     async def restart(self) -> None:
         """The API server and its own clients end and start anew, with no history left."""
@@ -270,8 +332,8 @@ class World:
         """End everything."""
         self._is_open.clear()
         await self._tasks.close()
-        self._tasks = Tasks("test cluster")
-        await self._close_hollow()
+        await self._simulation.end()
+        await self._managers.end()
         if self.plane is not None:
             await self.plane.close()
             self.plane = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.testing.test_cluster import WEB
@@ -109,6 +111,24 @@ def test_a_watch_is_cut_and_one_says_everything_twice() -> None:
             c.client.delete("cm", "m")
             assert [event.type for event in cut.take()] == ["ADDED"]
             assert [event.type for event in repeated.take()] == ["ADDED", "ADDED", "DELETED", "DELETED"]
+
+
+@pytest.mark.parametrize("what", [What.CUT, What.EXPIRED, What.REPEATED, What.STALE])
+def test_no_fault_holds_once_they_are_cleared(what: What) -> None:
+    """Be it armed over watches that run, or met by one that began since."""
+    with Cluster(controllers="none", scheduler=False) as c:
+        fault = Fault(what=what, verbs=("watch",), resource="configmaps", user="kubernetes-admin", events=2)
+        selector = "metadata.name=m"
+        with c.client.watch("cm", "default", field_selector=selector) as first:
+            c.faults.arm(replace(fault, times=0))
+            with c.client.watch("cm", "default", field_selector=selector) as second:
+                assert sum(met for _, met in c.faults.met()) == 2
+                c.faults.clear()
+                c.apply(MAP)
+                c.client.patch("cm", "m", {"data": {"a": "2"}})
+                c.client.delete("cm", "m")
+                for watch in (first, second):
+                    assert [event.type for event in watch.take()] == ["ADDED", "MODIFIED", "DELETED"]
 
 
 @pytest.mark.parametrize("what", [What.CUT, What.EXPIRED, What.REPEATED, What.STALE])

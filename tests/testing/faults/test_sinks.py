@@ -12,6 +12,7 @@ from wherry.apiserver.call import Call
 from wherry.apiserver.request import request_info
 from wherry.apiserver.user import ANONYMOUS
 from wherry.apiserver.watcher import Making
+from wherry.kit.clock import FakeClock
 from wherry.objects.meta import Object
 from wherry.testing.faults.fault import Fault, What
 from wherry.testing.faults.sinks import WatchSink
@@ -58,7 +59,9 @@ class Told:
 )
 def test_a_watch_ends_once(what: What, events: int, said: list[str]) -> None:
     told = Told()
-    sink = WatchSink(told, Call(request_info("GET", "/api/v1/pods", {"watch": "1"}), ANONYMOUS, {}))
+    sink = WatchSink(
+        told, Call(request_info("GET", "/api/v1/pods", {"watch": "1"}), ANONYMOUS, {}), FakeClock()
+    )
     fault = Fault(what=what, verbs=("watch",), resource="pods", events=events)
     sink.take(fault)
     for _ in range(3):
@@ -69,3 +72,20 @@ def test_a_watch_ends_once(what: What, events: int, said: list[str]) -> None:
     sink.release()
     sink.events([event({})])
     assert told.said == said
+
+
+async def test_a_watch_that_lags_for_a_while_catches_up_and_lags_again() -> None:
+    told, clock = Told(), FakeClock()
+    sink = WatchSink(told, Call(request_info("GET", "/api/v1/pods", {"watch": "1"}), ANONYMOUS, {}), clock)
+    sink.take(Fault(what=What.STALE, verbs=("watch",), resource="pods", events=1, lasts_s=10))
+    for _ in range(2):
+        told.said.clear()
+        sink.events([event({}), event({})])
+        await clock.advance(9)
+        assert told.said == ["ADDED"]
+        await clock.advance(1)
+        assert told.said == ["ADDED", "ADDED"]
+    sink.events([event({})])
+    sink.close()
+    await clock.advance(10)
+    assert told.said == ["ADDED", "ADDED"], "nobody is told after the end"

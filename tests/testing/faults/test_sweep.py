@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 
 from tests.quiet_nodes import QUIET
@@ -11,6 +13,8 @@ from wherry.testing import Cluster
 from wherry.testing.client import SyncClient
 from wherry.testing.faults.drawn import COUNT
 from wherry.testing.faults.fault import Fault, What
+from wherry.testing.moment import Moment
+from wherry.testing.world import World
 
 OPERATOR = "operator"
 PAIR = ("first", "second")
@@ -87,10 +91,72 @@ def test_plans_by_seed_are_tried_and_said(caplog: pytest.LogCaptureFixture) -> N
     with Cluster(nodes=1, controllers=["service-account", "deployment", "replicaset"]) as c:
         report = c.faults.sweep(scenario, user=user, faults=[], seeds=[3, 4])
     assert [run.seed for run in report.runs] == [3, 4]
+    assert report.tried.total() == 2 * COUNT
     assert all(len(run.faults) == COUNT for run in report.runs)
     assert "the plan drawn from seed 3:" in str(report.runs[0])
     report.check()
     assert not caplog.records, "our own parts say nothing of what is done to them on purpose"
+
+
+def until_available(c: Cluster) -> None:
+    """Waits, as tests do: what comes too late is an end of another kind."""
+    c.apply(WEB)
+    c.wait("deployment/web", "Available")
+
+
+OF_CRASHES_AND_RESTARTS = (3, 35, 41, 165)
+"""Seeds of plans in which processes crash as they start or before a restart, and restarts meet a wait."""
+
+
+def test_everybody_comes_to_the_same_end_under_plans_by_seed() -> None:
+    with Cluster(nodes=1) as c:
+        c.faults.sweep(until_available, faults=[], seeds=OF_CRASHES_AND_RESTARTS).check()
+
+
+@pytest.mark.slow
+def test_everybody_comes_to_the_same_end_under_two_hundred_plans() -> None:
+    with Cluster(nodes=1) as c:
+        report = c.faults.sweep(until_available, faults=[], seeds=range(200))
+    assert {"crashed", "restarted", "stale", "repeated", "cut", "expired"} <= {*report.tried}
+    report.check()
+
+
+@pytest.mark.slow
+def test_whoever_waits_for_what_a_lagging_watch_drives_gets_it() -> None:
+    with Cluster(nodes=2) as c:
+        report = c.faults.sweep(until_available, user="system:kube-controller-manager")
+    report.check()
+
+
+def test_a_cluster_that_cannot_go_on_is_told_apart_and_ends_no_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that do not start at all, and those that do not start again."""
+    start = World.open
+
+    async def fail(world: World, moment: Moment | None = None) -> None:
+        armed = [] if world.faults is None else [fault.what for fault, _ in world.faults.met]
+        if What.CRASHED in armed or (What.RESTARTED in armed and world.begun):
+            raise RuntimeError("no luck")
+        await start(world, moment)
+
+    def fault(what: What) -> Fault:
+        return Fault(what=what, verbs=("create",), resource="configmaps", user=OPERATOR)
+
+    def scenario(c: Cluster) -> None:
+        with suppress(ApiError):
+            c.as_user(OPERATOR, ["system:masters"]).create(config_map("first"))
+        c.client.list("cm")
+
+    monkeypatch.setattr(World, "open", fail)
+    with Cluster(controllers="none", scheduler=False) as c:
+        plan = [fault(What.CRASHED), fault(What.RESTARTED), fault(What.UNANSWERED)]
+        report = c.faults.sweep(scenario, user=OPERATOR, faults=plan)
+    never, not_again, fine = report.runs
+    assert never.failure == "RuntimeError: no luck"
+    assert not_again.failure.startswith("RestartError: the cluster did not start again")
+    assert fine.is_as_expected
+    assert str(report).startswith("0 of 3 runs ended elsewhere or tested nothing, in 2 the cluster itself")
+    with pytest.raises(AssertionError, match="the cluster itself failed, not the scenario: RuntimeError: no"):
+        report.check()
 
 
 def test_a_sweep_that_would_try_nothing_says_so() -> None:

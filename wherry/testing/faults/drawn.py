@@ -16,6 +16,11 @@ WRITES_WITHIN = 20
 WATCHES_WITHIN = 5
 MOST_EVENTS = 5
 """After so many at most a watch is cut, and by so many it lags."""
+LAGS_FOR_S = 10.0
+"""A cache that is behind catches up: what was done meanwhile is the question, not whether it ever would be.
+
+Shorter than a test waits, even if what it waits for takes some steps one after the other.
+"""
 CODES = (429, 500, 503, 504)
 """What any write may be refused with; a conflict is for those that change an object."""
 
@@ -41,7 +46,7 @@ def drawn(
 
 def _one(random: Random, what: What, user: str, within: Mapping[tuple[str, ...], int]) -> Fault:
     verbs = _VERBS[what]
-    code, events = 500, 0
+    code, events, lasts_s = 500, 0, LAGS_FOR_S if what is What.STALE else 0.0
     if what is What.REFUSED:
         code = random.choice((409, *CODES))
         verbs = ("update", "patch") if code == 409 else verbs
@@ -49,7 +54,16 @@ def _one(random: Random, what: What, user: str, within: Mapping[tuple[str, ...],
         events = random.randint(1, MOST_EVENTS)
     nth = random.randint(1, within[_VERBS[what]])
     spared = ADMIN if user != ADMIN and fnmatchcase(ADMIN, user) else ""
-    return Fault(what=what, verbs=verbs, user=user, spared=spared, nth=nth, code=code, events=events)
+    return Fault(
+        what=what,
+        verbs=verbs,
+        user=user,
+        spared=spared,
+        nth=nth,
+        code=code,
+        events=events,
+        lasts_s=lasts_s,
+    )
 
 
 _WATCH = ("watch",)

@@ -61,7 +61,8 @@ class Fault:
     `verbs` and `resource` ("pods", "pods/status"; "" for any) say which calls fit; `user` is a pattern for
     the user's name or the User-Agent (never the one who is `spared`), `name` one for the object's. `code` is
     of a refusal; `events` counts what a watch holds back (0: all, until released) or says before it is cut or
-    expires; `lasts_s` for how many seconds a node is lost (0: until the faults are over).
+    expires; `lasts_s` for how many seconds a node is lost (0: until the faults are over), or a watch at most
+    behind (0: until it is released).
 
     Watches that run when the fault is armed fit first, in the order they began, as far as it is one of
     watches that run (`OF_WATCHES`).
@@ -114,6 +115,8 @@ class Fault:
         how = ""
         if self.what is What.STALE:
             how = f" by {self.events or 'all'} events"
+            if self.lasts_s:
+                how += f", at most {self.lasts_s:g} s"
         elif self.what in (What.CUT, What.EXPIRED):
             how = f" after {self.events} events"
         which = f"{'/'.join(self.verbs) or 'call'} of {self.resource or 'anything'}"

@@ -91,7 +91,8 @@ class FaultPlan:
         self._armed.clear()
         self.seeds.clear()
         self._gone.clear()
-        self.release()
+        for watch in self._watches:
+            watch.release()
         self._around.recover_nodes()
 
     def release(self) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from wherry.apiserver.cacher import Cached, CachedEvent
 from wherry.apiserver.call import Call, EventSink, WatchOutcome
 from wherry.apiserver.watcher import Making
+from wherry.kit.clock import Clock, Timer
 from wherry.objects.errors import expired
 from wherry.objects.meta import Object
 from wherry.testing.faults.fault import Fault, What
@@ -15,18 +16,21 @@ from wherry.testing.faults.fault import Fault, What
 class WatchSink:
     """Hands on what it is given, until a fault takes hold of it: then as that says, from there on.
 
-    A lagging watch holds the latest events back (all, when the fault counts none) until it is released. One
-    that is cut ends after the fault's events, and one that is expired says 410 before it does. One that
+    A lagging watch holds the latest events back (all, when the fault counts none): each for as long as the
+    fault lasts at most, for then it catches up, and lags again; where no time is said, until it is released.
+    One that is cut ends after the fault's events, and one that is expired says 410 before it does. One that
     repeats says each event twice, as a client sees it that watches again from before.
     """
 
-    def __init__(self, inner: EventSink, call: Call) -> None:
+    def __init__(self, inner: EventSink, call: Call, clock: Clock) -> None:
         self.inner = inner
         self.call = call
+        self._clock = clock
         self.fault: Fault | None = None
         self._left = 0
         self._has_ended = False
         self._held: list[CachedEvent] = []
+        self._catches_up: Timer | None = None
 
     @property
     def bookmark_every_s(self) -> float:
@@ -40,11 +44,25 @@ class WatchSink:
             self._finish(fault)
 
     def release(self) -> None:
-        """Tell all that was held back, and from now on everything as it happens."""
+        """No fault any more: all that was held back is told, and from now on everything as it happens."""
         self.fault = None
+        self._catch_up()
+
+    def close(self) -> None:
+        """The watch has ended: nothing is told any more."""
+        self._held = []
+        self._stop_waiting()
+
+    def _catch_up(self) -> None:
+        self._stop_waiting()
         held, self._held = self._held, []
         if held:
             self.inner.events(held)
+
+    def _stop_waiting(self) -> None:
+        if self._catches_up is not None:
+            self._catches_up.cancel()
+            self._catches_up = None
 
     def events(self, events: Sequence[CachedEvent]) -> int | None:
         """See `EventSink.events`."""
@@ -62,6 +80,8 @@ class WatchSink:
 
     def _late(self, fault: Fault, events: Sequence[CachedEvent]) -> int | None:
         self._held += events
+        if fault.lasts_s and self._catches_up is None:
+            self._catches_up = self._clock.call_later(fault.lasts_s, self._catch_up)
         if not fault.events or len(self._held) <= fault.events:
             return None
         due, self._held = self._held[: -fault.events], self._held[-fault.events :]
@@ -114,7 +134,8 @@ class OpenWatches:
     `meet`, once there is somebody to ask, says which fault a watch begins with.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self._open: dict[WatchSink, None] = {}
         self.meet: Callable[[Call], Fault | None] | None = None
 
@@ -125,7 +146,7 @@ class OpenWatches:
         """The same watch, where faults can take hold of it; an `apiserver.core.WatchTap`."""
 
         async def run(sink: EventSink) -> None:
-            wrapped = WatchSink(sink, call)
+            wrapped = WatchSink(sink, call, self._clock)
             self._open[wrapped] = None
             try:
                 fault = self.meet(call) if self.meet is not None else None
@@ -134,5 +155,6 @@ class OpenWatches:
                 await outcome.run(wrapped)
             finally:
                 del self._open[wrapped]
+                wrapped.close()
 
         return WatchOutcome(run, outcome.served)

@@ -6,18 +6,18 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, TypeAlias
 
 import wherry
-from wherry.testing.faults.drawn import drawn
+from wherry.testing.faults.drawn import LAGS_FOR_S, drawn
 from wherry.testing.faults.end_state import End, differences_of
 from wherry.testing.faults.fault import Fault, What
 from wherry.testing.faults.plan import Seen
 from wherry.testing.snapshot import Snapshot
 from wherry.testing.spans import Span
-from wherry.testing.world import ADMIN
+from wherry.testing.world import ADMIN, RestartError
 
 if TYPE_CHECKING:
     from wherry.testing.cluster import Cluster
@@ -46,6 +46,8 @@ class Run:
     """Where the end differs from the fault-free one."""
     seed: int | None = None
     """Which the plan was drawn from, None for a fault of its own."""
+    failure: str = ""
+    """Why the cluster itself could not go on under the faults, for which no scenario is to blame; or ""."""
 
     @property
     def fault(self) -> Fault:
@@ -55,11 +57,13 @@ class Run:
     @property
     def is_as_expected(self) -> bool:
         """Whether the scenario met a fault, and came to the same end."""
-        return bool(self.met) and not self.error and not self.differences
+        return bool(self.met) and not self.error and not self.differences and not self.failure
 
     def __str__(self) -> str:
         told = [f"  {line}" for line in (self.error, *self.differences) if line]
-        if not self.met:
+        if self.failure:
+            told.insert(0, f"  the cluster itself failed, not the scenario: {self.failure}")
+        elif not self.met:
             told.insert(0, "  met no call, so nothing was tested")
         what = [str(fault) for fault in self.faults]
         if self.seed is not None:
@@ -80,9 +84,10 @@ class Report:
 
     def __str__(self) -> str:
         tried = ", ".join(f"{count} {kind}" for kind, count in sorted(self.tried.items()))
-        return (
-            f"{len(self.unlike)} of {len(self.runs)} runs ended elsewhere or tested nothing (tried: {tried})"
-        )
+        failed = sum(bool(run.failure) for run in self.runs)
+        ended = f"{len(self.unlike) - failed} of {len(self.runs)} runs ended elsewhere or tested nothing"
+        of_cluster = f", in {failed} the cluster itself failed" if failed else ""
+        return f"{ended}{of_cluster} (tried: {tried})"
 
     @property
     def unlike(self) -> list[Run]:
@@ -111,8 +116,16 @@ def faults_for(
         if not _is_meant(who, users):
             continue
         if verb == "watch":
-            for what, events in _OF_WATCHES:
-                yield Fault(what=what, verbs=(verb,), resource=resource, user=who, events=events, code=410)
+            for what, events, lasts_s in _OF_WATCHES:
+                yield Fault(
+                    what=what,
+                    verbs=(verb,),
+                    resource=resource,
+                    user=who,
+                    events=events,
+                    code=410,
+                    lasts_s=lasts_s,
+                )
             continue
         for nth in range(1, min(count, most_per_call) + 1):
             codes = (409, 500) if verb in ("update", "patch") else (500,)
@@ -131,11 +144,11 @@ def faults_for(
 
 
 _OF_WATCHES = (
-    (What.STALE, 1),
-    (What.CUT, 1),
-    (What.EXPIRED, 1),
-    (What.REPEATED, 0),
-    (What.REFUSED, 0),
+    (What.STALE, 1, LAGS_FOR_S),
+    (What.CUT, 1, 0.0),
+    (What.EXPIRED, 1, 0.0),
+    (What.REPEATED, 0, 0.0),
+    (What.REFUSED, 0, 0.0),
 )
 _ABOUT_NODES = (("create", "pods/binding"), ("patch", "pods/status"))
 """Writes that put a pod on a simulated node, and have it run there."""
@@ -211,14 +224,25 @@ def _run(
     settling: Span,
     expected: End,
 ) -> Run:
-    with start.fork(faults) as fork:
-        error = ""
-        try:
-            scenario(fork)
-        except Exception as failure:  # noqa: BLE001 - a scenario that fails under a fault is a finding
-            error = f"{type(failure).__name__}: {failure}"
-        met = sum(count for _, count in fork.faults.met())
-        fork.faults.clear()
-        fork.clock.advance(settling)
-        found = differences_of(expected, End(fork.snapshot().moment.store, expected))
-    return Run(faults, met, error, found, seed)
+    """Never raises for what faults did, be it to the cluster: the other runs are wanted as well."""
+    run = Run(faults, 0, seed=seed)
+    try:
+        with start.fork(faults) as fork:
+            try:
+                scenario(fork)
+            except RestartError:
+                raise
+            except Exception as error:  # noqa: BLE001 - a scenario that fails under a fault is a finding
+                run = replace(run, error=_told(error))
+            run = replace(run, met=sum(count for _, count in fork.faults.met()))
+            fork.faults.clear()
+            fork.clock.advance(settling)
+            return replace(
+                run, differences=differences_of(expected, End(fork.snapshot().moment.store, expected))
+            )
+    except Exception as failure:  # noqa: BLE001 - told with the faults it came of
+        return replace(run, failure=_told(failure))
+
+
+def _told(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
