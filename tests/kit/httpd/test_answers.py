@@ -475,3 +475,15 @@ async def test_a_connection_that_is_lost_keeps_no_buffers(
     finally:
         gc.enable()
         await server.close()
+
+
+async def test_small_answers_wait_for_no_acknowledgement(dial: Dial) -> None:
+    """Else the kernel holds them back for 40 ms; asyncio sees to it where a socket names its protocol."""
+    server = Server(answering(Response(b"x")))
+    peer = await dial(await server.start())
+    peer.get("/")
+    await peer.reply()
+    (protocol,) = server._site.protocols
+    sock = protocol._transport.get_extra_info("socket")
+    assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    await server.close()

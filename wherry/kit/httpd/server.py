@@ -176,7 +176,8 @@ def _remove_socket(path: Path) -> None:
 def _bound(host: str, port: int, *, freebind: bool) -> socket.socket:
     """A socket to listen on; what is set here holds for every connection it accepts. Raises OSError."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
+    # The protocol is named, for asyncio sends small writes at once (TCP_NODELAY) only where it is.
+    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         ask_when_silent(sock, SILENT_S, PROBE_EVERY_S, PROBES)
