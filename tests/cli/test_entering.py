@@ -123,6 +123,9 @@ def test_places(text: str, place: Place) -> None:
         (("cp", "a", "web:"), "say where in pod web"),
         (("why",), "name the pod: wherry why pod NAME"),
         (("why", "service/web"), "name the pod"),
+        (("why", "crash"), "did you mean: wherry why pod crash?"),
+        (("why", "deployment", "web"), "of a deployment: wherry explain deployment web"),
+        (("why", "deploy/web"), "of a deployment: wherry explain deployment web"),
     ],
 )
 def test_wrong_usage(

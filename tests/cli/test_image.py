@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import make, run_main, wherry
-from wherry.cli.image import names_of
+from wherry.cli.image import in_use, names_of
 from wherry.cluster.clusters import Machine
 from wherry.cluster.lifecycle import Lifecycle
 
@@ -54,6 +54,33 @@ def test_a_missing_archive_is_told_before_the_cluster_is_looked_at(stopped: Life
     done = wherry("image", "load", "absent.tar", "--name", "nosuch")
     assert done.returncode == 1
     assert done.stderr.startswith("wherry: absent.tar: no such file; give an archive")
+
+
+def test_a_directory_is_not_called_missing(tmp_path: Path, stopped: Lifecycle) -> None:
+    done = wherry("image", "load", str(tmp_path))
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"wherry: {tmp_path}: is a directory; give an archive")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--file", "absent:/x", "--name", "x:1"), "--file absent:/x: there is no absent here; give"),
+        (("--file", f"{__file__}:/x", "--name", "X Y:1"), "--name 'X Y:1' is no image name; use one such as"),
+    ],
+)
+def test_what_cannot_be_packed_is_wrong_usage(tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
+    done = wherry("image", "pack", *arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_which_pods_keep_an_image_is_told() -> None:
+    assert in_use({"a/web"}) == "in use by pod a/web; delete it first"
+    many = in_use([f"a/web-{number}" for number in range(7)])
+    assert many.startswith("in use by pods a/web-0, a/web-1,")
+    assert many.endswith(" and 2 more; delete them first")
 
 
 def test_a_stopped_cluster_is_told_with_the_way_to_start_it(stopped: Lifecycle) -> None:

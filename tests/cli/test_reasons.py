@@ -304,6 +304,31 @@ def test_what_is_over_is_not_told() -> None:
 
 
 def test_long_messages_are_cut() -> None:
-    _, (reason,) = told(pod(containerStatuses=[waiting("ErrImagePull", "x " * 1000)]))
+    """In whole words, and with their end: what others said, the cause, stands there."""
+    words = [f"word{number}" for number in range(500)]
+    _, (reason,) = told(pod(containerStatuses=[waiting("ErrImagePull", " ".join(words))]))
     assert len(reason.why) < 350
-    assert reason.why.endswith("...")
+    assert set(reason.why.removeprefix("ErrImagePull: ").split()) <= {*words, "..."}
+    assert reason.why.endswith(" word499")
+    _, (reason,) = told(pod(containerStatuses=[waiting("ErrImagePull", "x" * 1000)]))
+    assert len(reason.why) < 350
+    assert "wherry image load" in reason.try_
+
+
+@pytest.mark.parametrize("reason", ["StartError", "ContainerCannotRun"])
+def test_nobody_is_sent_to_the_log_of_what_never_ran(reason: str) -> None:
+    ended = {"exitCode": 128, "reason": reason, "message": 'exec: "nosuch": executable file not found'}
+    looping = waiting("CrashLoopBackOff", restartCount=2, lastState={"terminated": ended})
+    _, (told_of,) = told(pod(phase="Running", containerStatuses=[looping]))
+    assert "it could not be started: exec:" in told_of.why
+    assert told_of.try_ == "check the container's command: the program must be in the image"
+
+
+def test_a_name_that_is_no_pods_says_whose_it_is() -> None:
+    alike = [f"web-{number}" for number in range(9)]
+    _, (reason,) = told(None, workloads=["deployment"], alike=alike)
+    assert reason.why == "there is no pod of that name; it is a deployment"
+    assert reason.try_.startswith("wherry explain deployment web -n ns; or wherry why pod web-0 -n ns")
+    assert "web-3" not in reason.try_
+    _, (reason,) = told(None)
+    assert reason.try_ == "kubectl get pods -n ns"

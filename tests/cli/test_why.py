@@ -84,3 +84,24 @@ def test_a_pod_a_quota_keeps_from_being_made(
     assert "- ReplicaSet web: " in said
     assert "exceeded quota: none" in said
     assert "try: raise the quota" in said
+
+
+def test_the_name_of_a_workload_leads_to_its_pods(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labels = {"app": "shop"}
+    deployment = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "shop", "namespace": "default"},
+        "spec": {
+            "selector": {"matchLabels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": pod("x")["spec"]},
+        },
+    }
+    cluster.apply(deployment)
+    cluster.wait(deployment, lambda obj: (obj.get("status") or {}).get("readyReplicas") == 1)
+    assert run_main(monkeypatch, "why", "pod", "shop", "--kubeconfig", str(cluster.kubeconfig)) == 1
+    said = capsys.readouterr().out
+    assert "there is no pod of that name; it is a deployment" in said
+    assert "try: wherry explain deployment shop -n default; or wherry why pod shop-" in said

@@ -145,7 +145,7 @@ def test_images_are_pulled_and_removed_by_hand(
     refused = cluster.try_wherry("image", "rm", image)
     assert (refused.code, refused.err) == (
         1,
-        f"wherry: {image}: container 'c' was made of it; delete its pod first\n",
+        f"wherry: {image}: in use by pod {namespace}/user; delete it first\n",
     )
     cluster.kubectl("delete", "pod", "user", "-n", namespace, "--wait=true")
     cluster.wherry("image", "rm", image)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from pathlib import Path
 from shutil import disk_usage
 from typing import TYPE_CHECKING, Annotated
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from wherry.images.load import ImageStore
     from wherry.kubelet.runtimes.containerd.cri import ContainerdRuntime
     from wherry.kubelet.runtimes.containerd.daemon import ContainerdDaemon
+    from wherry.kubelet.runtimes.containers import Container
 
+MOST_PODS = 5
 HELP = """Make, load, pull, list and remove container images.
 
 Examples:
@@ -56,9 +58,8 @@ def load(
 
     for archive in archives:
         if not archive.is_file():
-            raise Failure(
-                f"{archive}: no such file; give an archive such as `wherry image pack` writes", FAILED
-            )
+            what = "is a directory" if archive.is_dir() else "no such file"
+            raise Failure(f"{archive}: {what}; give an archive such as `wherry image pack` writes", FAILED)
     store = _store(name, data_dir)
     # Half of what is free: containerd keeps the layers as they came, and unpacked.
     room = disk_usage(select_existing(name, data_dir).node_paths.containerd).free // 2
@@ -123,7 +124,10 @@ def pull(
 
 @image.command()
 def rm(
-    references: Annotated[list[str], typer.Argument(metavar="IMAGE...", help="Images, by name or id.")],
+    references: Annotated[
+        list[str],
+        typer.Argument(metavar="IMAGE...", help="Images, by name, as `wherry image list` shows them."),
+    ],
     name: Name = None,
     data_dir: DataDir = None,
 ) -> None:
@@ -140,7 +144,9 @@ def rm(
     daemon = _daemon(name, data_dir)
 
     async def remove_all(runtime: ContainerdRuntime) -> None:
-        used = {container.image_id: container.name for container in await runtime.containers()}
+        used: dict[str, set[str]] = {}
+        for container in await runtime.containers():
+            used.setdefault(container.image_id, set()).add(pod_of(container))
         for reference in references:
             found = await runtime.image(reference)
             if found is None:
@@ -151,11 +157,8 @@ def rm(
             if others:
                 await untag_image(daemon.image_store, own)
             else:
-                user = next((used[one] for one in (found.id, *found.names) if one in used), "")
-                if user:
-                    raise Failure(
-                        f"{reference}: container {user!r} was made of it; delete its pod first", FAILED
-                    )
+                if users := set[str]().union(*(used.get(one, set()) for one in (found.id, *found.names))):
+                    raise Failure(f"{reference}: {in_use(users)}", FAILED)
                 await runtime.remove_image(found.id)
             say(reference)
 
@@ -193,10 +196,13 @@ def pack(
 
       wherry image pack busybox-static --file app.sh:/app.sh --cmd /bin/sh --cmd /app.sh --name app:1
     """
+    from wherry.images.names import is_image_name
     from wherry.images.pack import PackFailed, pack_image
 
     if not name:
         raise Failure("an image needs a name; give --name, for example --name example.com/app:1", USAGE)
+    if not is_image_name(name):
+        raise Failure(f"--name {name[:80]!a} is no image name; use one such as example.com/app:1", USAGE)
     if not packages and not file:
         raise Failure("there is nothing to pack; give Debian packages, or --file SOURCE:/TARGET", USAGE)
     archive = output or Path(f"{name.rpartition('/')[2].partition(':')[0].partition('@')[0]}.tar")
@@ -225,7 +231,27 @@ def _split_file(item: str) -> tuple[Path, str]:
     source, colon, target = item.partition(":")
     if not colon or not target.startswith("/"):
         raise Failure(f"--file {item}: give SOURCE:/ABSOLUTE/TARGET", USAGE)
+    if not Path(source).exists():
+        raise Failure(f"--file {item}: there is no {source} here; give a file or directory that is", USAGE)
     return Path(source), target
+
+
+def pod_of(container: Container) -> str:
+    """Whose a container is, in words."""
+    from wherry.kubelet.runtimes.labels import POD_NAME, POD_NAMESPACE
+
+    labels = container.labels
+    return f"{labels.get(POD_NAMESPACE, '?')}/{labels.get(POD_NAME, '?')}"
+
+
+def in_use(pods: Collection[str]) -> str:
+    """Why an image stays that containers of these pods were made of, and what to do."""
+    told = ", ".join(sorted(pods)[:MOST_PODS])
+    more = f" and {len(pods) - MOST_PODS} more" if len(pods) > MOST_PODS else ""
+    return (
+        f"in use by pod{'' if len(pods) == 1 else 's'} {told}{more}; delete "
+        f"{'it' if len(pods) == 1 else 'them'} first"
+    )
 
 
 def names_of(reference: str, names: Sequence[str]) -> tuple[list[str], list[str]]:

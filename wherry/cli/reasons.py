@@ -15,6 +15,11 @@ from wherry.objects.meta import Object, metadata
 
 SHOWN = 300
 """So many characters of a message are shown."""
+HEAD = 100
+"""So many of them of its beginning: what a program was told by others, the cause, stands at the end."""
+MOST_ALIKE = 3
+NOT_STARTED = ("StartError", "ContainerCannotRun")
+"""Why a container ended that never ran (containerd's and Docker's word)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +28,8 @@ class Facts:
 
     `events` are those about the pod, oldest first; without a pod those about what would make it. `decision`
     is the status of the scheduler's PodDecision. `claims` are the pod's claims by name, None for those
-    missing.
+    missing. `workloads` (such as "deployment") are the kinds of what else bears the name, `alike` the pods
+    whose names begin with it: for a pod that is not there.
     """
 
     namespace: str
@@ -33,6 +39,8 @@ class Facts:
     node: Object | None = None
     decision: Object | None = None
     claims: Mapping[str, Object | None] = field(default_factory=dict)
+    workloads: Sequence[str] = ()
+    alike: Sequence[str] = ()
     now: str = ""
     """The moment, in the API's form."""
 
@@ -60,7 +68,7 @@ def find_reasons(facts: Facts) -> Answer:
     pod = facts.pod
     if pod is None:
         reasons = list(_never_made(facts))
-        return Answer(f"{key} is not there", reasons or [Reason("pod", "there is no pod of that name")])
+        return Answer(f"{key} is not there", reasons or [_nobody(facts)])
     reasons = [reason for rule in _RULES for reason in rule(facts, pod)]
     return Answer(f"{key} {_standing(pod, has_reasons=bool(reasons))}", reasons)
 
@@ -82,6 +90,16 @@ def _standing(pod: Object, *, has_reasons: bool) -> str:
     if phase == "Succeeded":
         return f"has ended well{where}"
     return f"has failed{where}" if phase == "Failed" else f"does not run yet{where}"
+
+
+def _nobody(facts: Facts) -> Reason:
+    """There is no such pod: what of that name there is, and which pods."""
+    tries = [f"wherry explain {kind} {facts.name} -n {facts.namespace}" for kind in facts.workloads]
+    tries += [f"wherry why pod {other} -n {facts.namespace}" for other in facts.alike[:MOST_ALIKE]]
+    why = "there is no pod of that name"
+    if facts.workloads:
+        why += f"; it is a {' and a '.join(facts.workloads)}"
+    return Reason("pod", why, "; or ".join(tries) or f"kubectl get pods -n {facts.namespace}")
 
 
 def _never_made(facts: Facts) -> Iterator[Reason]:
@@ -227,7 +245,8 @@ def _waiting(facts: Facts, container: Object, what: str) -> Iterator[Reason]:
         told = _exit(container["name"], ended)
         why = f"it ended {times} times and waits before the next try; {told.why}"
         logs = _logs(facts, container["name"]) + " --previous"
-        yield Reason(what, why, told.try_ if ended.get("reason") == "OOMKilled" else logs)
+        has_log = ended.get("reason") not in ("OOMKilled", *NOT_STARTED)
+        yield Reason(what, why, logs if has_log else told.try_)
         return
     yield Reason(what, f"{reason}: {_short(waiting.get('message') or '')}", _WAITING.get(reason, ""))
 
@@ -238,11 +257,13 @@ def _exit(name: str, ended: Object) -> Reason:
     message = _short(ended.get("message") or "")
     if reason == "OOMKilled":
         why, remedy = "it used more memory than its limit allows (OOMKilled)", "raise its memory limit"
+    elif reason in NOT_STARTED:
+        why, remedy = "it could not be started", _WAITING["RunContainerError"]
     elif code is not None and code > 128:
         why, remedy = f"signal {code - 128} ended it (exit code {code})", "see its log"
     else:
         why, remedy = f"it ended with exit code {code}", "see its log"
-    if code in _CODES:
+    if code in _CODES and reason not in NOT_STARTED:
         why, remedy = f"{why}: {_CODES[code]}", "check its command and its image"
     return Reason(f"container {name}", f"{why}{f': {message}' if message else ''}", remedy)
 
@@ -304,9 +325,13 @@ _OVER = {
     "NodeAffinity": "the node's labels do not fit the pod any more",
     "SysctlForbidden": "allow the parameter on the node (allowedUnsafeSysctls), or leave it out",
 }
+_PULL = (
+    "check the image's name, the registry and imagePullSecrets; "
+    "or have it without a registry: wherry image load ARCHIVE"
+)
 _WAITING = {
-    "ErrImagePull": "check the image's name, the registry and imagePullSecrets",
-    "ImagePullBackOff": "check the image's name, the registry and imagePullSecrets",
+    "ErrImagePull": _PULL,
+    "ImagePullBackOff": _PULL,
     "InvalidImageName": "mend the image's name",
     "ErrImageNeverPull": "load the image (wherry image load), or let it be pulled",
     "CreateContainerConfigError": "create what the message names",
@@ -366,5 +391,9 @@ def _logs(facts: Facts, container: str) -> str:
 
 
 def _short(text: str) -> str:
+    """The message in one line; of a long one beginning and end, in whole words where there are any."""
     one_line = " ".join(text.split())
-    return one_line if len(one_line) <= SHOWN else one_line[: SHOWN - 3] + "..."
+    if len(one_line) <= SHOWN:
+        return one_line
+    head, tail = one_line[:HEAD], one_line[HEAD + 5 - SHOWN :]
+    return f"{head.rpartition(' ')[0] or head} ... {tail.partition(' ')[2] or tail}"

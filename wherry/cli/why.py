@@ -12,6 +12,7 @@ from wherry.api.resource import Resource
 from wherry.cli.asking import Kubeconfig, Namespace, access, ask, pod_names
 from wherry.cli.failures import FAILED, USAGE, Failure
 from wherry.cli.options import Name, Output, check_output, one_that_begins
+from wherry.cli.pod_templates import WORKLOADS, workload_called
 from wherry.cli.reasons import Answer, Facts, find_reasons
 from wherry.cli.terminal import print_json, say
 from wherry.objects.errors import ApiError
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 PODS = ("pod", "pods", "po")
 MOST_EVENTS = 500
+MOST_PODS = 500
 
 
 def why(
@@ -49,7 +51,7 @@ def why(
     if "/" in kind and not pod:
         kind, _, pod = kind.partition("/")
     if kind.lower() not in PODS or not pod:
-        raise Failure("name the pod: wherry why pod NAME [-n NAMESPACE]", USAGE)
+        raise Failure(no_pod(kind, pod), USAGE)
     try:
         facts = ask(access(kubeconfig, name), lambda client: gather(client, namespace or "default", pod))
     except ApiError as error:
@@ -61,6 +63,17 @@ def why(
         _tell(answer)
     if facts.pod is None:
         raise typer.Exit(FAILED)
+
+
+def no_pod(kind: str, name: str) -> str:
+    """What to say to who named no pod, by what was given in its place."""
+    workload = workload_called(kind)
+    if workload is not None and name:
+        return f"why is told of pods; of a {workload.singular}: wherry explain {workload.singular} {name}"
+    meant = ""
+    if kind and not name and kind.lower() not in PODS and workload is None:
+        meant = f"; did you mean: wherry why pod {kind}?"
+    return f"name the pod: wherry why pod NAME [-n NAMESPACE]{meant}"
 
 
 def as_document(facts: Facts, answer: Answer) -> Object:
@@ -99,7 +112,18 @@ async def gather(client: Client, namespace: str, name: str) -> Facts:
     events = sorted(listing.items, key=_moment)
     if pod is None:
         makers = [e for e in events if name.startswith((e["involvedObject"].get("name") or "\0") + "-")]
-        return Facts(namespace=namespace, name=name, pod=None, events=makers)
+        if makers:
+            return Facts(namespace=namespace, name=name, pod=None, events=makers)
+        kinds = [resource for kind in WORKLOADS if (resource := workload_called(kind)) is not None]
+        found = await asyncio.gather(*(one(resource, name, namespace) for resource in kinds))
+        pods = await client.list(RESOURCE, namespace, limit=MOST_PODS)
+        return Facts(
+            namespace=namespace,
+            name=name,
+            pod=None,
+            workloads=[kind.singular for kind, there in zip(kinds, found, strict=True) if there is not None],
+            alike=sorted(n for each in pods.items if (n := each["metadata"]["name"]).startswith(name)),
+        )
     spec: Any = pod.get("spec") or {}
     node_name = spec.get("nodeName") or ""
     wanted = [_claim(name, volume) for volume in spec.get("volumes") or ()]
