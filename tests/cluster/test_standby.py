@@ -5,6 +5,8 @@ from __future__ import annotations
 from random import Random
 from typing import TYPE_CHECKING, cast
 
+import pytest
+
 from tests.apiserver import rig
 from tests.apiserver.rig import pod
 from tests.conftest import eventually
@@ -72,3 +74,18 @@ async def test_where_no_pods_are_waited_for_it_begins_with_the_first_ready_node(
         await eventually(lambda: len(made.asked) > 1)
         await standby.close()
         assert made.asked == ["True", "start", "close"]
+
+
+async def test_once_it_is_closed_pods_begin_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    async def make() -> Scheduler:
+        raise AssertionError("it is closed")
+
+    async with rig.running(clock=FakeClock(), listens=False) as running:
+        standby = Standby(running.admin, FakeClock(), Random(1), make, waits_for_pods=False)
+        await standby.start()
+        await standby._tasks.close()
+        standby._pod_changed(None, POD)
+        ready = {"conditions": [{"type": "Ready", "status": "True"}]}
+        standby._node_changed(None, {"metadata": {"name": "n"}, "status": ready})
+        await standby.close()
+    assert "cannot start" not in caplog.text

@@ -15,7 +15,7 @@ from wherry.api.dynamicresources.device_taint_rules import DEVICE_TAINT_RULES
 from wherry.api.dynamicresources.resource_claims import RESOURCE_CLAIMS
 from wherry.api.dynamicresources.resource_slices import RESOURCE_SLICES
 from wherry.api.resource import Resource
-from wherry.controllers.device_taint_status import Counts, condition
+from wherry.controllers.device_taint_status import PERIOD_S, Counts, condition, rest_s
 from wherry.controllers.device_taints import DeviceTaintEviction
 from wherry.kit.clock import FakeClock
 from wherry.objects.conditions import find_condition
@@ -256,3 +256,21 @@ async def test_a_rule_that_means_nobody_has_not_started() -> None:
 )
 def test_what_rules_say(counts: Counts, message: str) -> None:
     assert condition(rule(), counts, datetime(2026, 1, 1, tzinfo=UTC))["message"] == message
+
+
+def test_a_clock_that_was_set_back_lengthens_no_rest() -> None:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    told = condition({**rule(), "metadata": {"name": "r", "generation": 1}}, Counts(), now)
+    known = {"metadata": {"name": "r", "generation": 1}, "status": {"conditions": [told]}}
+    assert rest_s(known, now + timedelta(seconds=4)) == PERIOD_S - 4
+    assert rest_s(known, now - timedelta(hours=1)) == PERIOD_S
+
+
+async def test_evictions_of_rules_that_are_gone_are_forgotten() -> None:
+    async with running(DeviceTaintEviction, before=before(objects=[(DEVICE_TAINT_RULES, rule())])) as bench:
+        await bench.settle()
+        evicting = next(one for one in bench.controllers.controllers if isinstance(one, DeviceTaintEviction))
+        assert evicting._evicted.total() == 1
+        await bench.client.delete(DEVICE_TAINT_RULES, "r")
+        await bench.settle()
+        assert not evicting._evicted

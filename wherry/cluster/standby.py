@@ -61,11 +61,13 @@ class Standby:
             await self._beginning
 
     def _pod_changed(self, old: Object | None, new: Object | None) -> None:
-        if new is not None:
+        if new is not None and not self._tasks.is_closed:
             self._begin_once()
 
     def _node_changed(self, old: Object | None, new: Object | None) -> None:
-        if new is not None and is_true((new.get("status") or {}).get("conditions"), "Ready"):
+        if new is None or self._tasks.is_closed:
+            return
+        if is_true((new.get("status") or {}).get("conditions"), "Ready"):
             self._begin_once()
 
     def _begin_once(self) -> asyncio.Task[None]:

@@ -39,7 +39,8 @@ def rest_s(rule: Object, now: datetime) -> float:
     known = find_condition((rule.get("status") or {}).get("conditions"), IN_PROGRESS)
     if known is None or known.get("observedGeneration") != metadata(rule).get("generation"):
         return 0.0
-    return max(PERIOD_S - (now - parse_time(known["lastTransitionTime"])).total_seconds(), 0.0)
+    passed_s = (now - parse_time(known["lastTransitionTime"])).total_seconds()
+    return min(max(PERIOD_S - passed_s, 0.0), PERIOD_S)  # the clock may have been set back since
 
 
 def condition(rule: Object, counts: Counts, now: datetime) -> dict[str, Any]:

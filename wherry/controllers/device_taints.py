@@ -115,6 +115,8 @@ class DeviceTaintEviction(TimedEviction):
 
     def _rule_changed(self, _: Cache, old: Object | None, new: Object | None) -> Iterable[str]:
         """A rule of this effect concerns all who use the devices it means, or meant."""
+        if old is not None and new is None:
+            self._evicted.pop(uid_of(old), None)
         if (old or {}).get("spec") == (new or {}).get("spec"):
             return ()
         self._users.put([*_selector_of(old), *_selector_of(new)])
@@ -149,16 +151,17 @@ class DeviceTaintEviction(TimedEviction):
                     yield name_of(rule)
 
     async def _evict(self, key: str, pod: Object) -> None:
-        rules = (self.cache.get(DEVICE_TAINT_RULES, name) for name in set(self._rules_against(pod)))
-        uids = [uid_of(rule) for rule in rules if rule is not None]
+        rules = {name: self.cache.get(DEVICE_TAINT_RULES, name) for name in set(self._rules_against(pod))}
         await super()._evict(key, pod)
-        self._evicted.update(uids)
+        for name, rule in rules.items():
+            still = self.cache.get(DEVICE_TAINT_RULES, name)
+            if rule is not None and still is not None and uid_of(rule) == uid_of(still):
+                self._evicted[uid_of(rule)] += 1
 
     async def _tell(self, name: str) -> float | None:
         """Have a rule tell how far its evictions are."""
         rule = self.cache.get(DEVICE_TAINT_RULES, name)
         if rule is None:
-            self._forget()
             return None
         left_s = rest_s(rule, self.clock.now())
         if left_s > 0:
@@ -168,12 +171,6 @@ class DeviceTaintEviction(TimedEviction):
         others = [one for one in status.get("conditions") or () if one.get("type") != IN_PROGRESS]
         await self.write_status(rule, {**status, "conditions": [*others, told]}, DEVICE_TAINT_RULES)
         return None
-
-    def _forget(self) -> None:
-        """Count no evictions of rules that are gone."""
-        known = {uid_of(rule) for rule in self.cache.list(DEVICE_TAINT_RULES)}
-        for uid in self._evicted.keys() - known:
-            del self._evicted[uid]
 
     async def _counts(self, rule: Object) -> Counts:
         """What a rule is about, as far as it says so."""

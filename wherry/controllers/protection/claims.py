@@ -1,8 +1,8 @@
 """Claims stay while a pod that has a node uses them, be it running or ended; and tell since when none does.
 
-The cache may not know a pod yet that was just bound, so before a claim is let go the API server is
-asked for the namespace's pods. The condition Unused of bound claims says whether a pod that has not ended
-names them, one without a node included (KEP-5541).
+The cache may not know a pod yet that was just bound, so before a claim is let go the API server is asked, for
+all claims of the namespace at once (`LivePods`). The condition Unused of bound claims says whether a pod that
+has not ended names them, one without a node included (KEP-5541).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from wherry.api.core.pods import PODS
 from wherry.client.cache import Cache
 from wherry.controllers.base import Controller, Environment
 from wherry.controllers.protection.finalizers import awaits_release, finalizers, lacks, write_finalizers
+from wherry.controllers.protection.live_pods import LivePods
 from wherry.objects.conditions import with_condition
 from wherry.objects.meta import (
     Object,
@@ -104,16 +105,16 @@ class ClaimProtection(Controller):
     def __init__(self, environment: Environment) -> None:
         environment.cache.add_index(PODS, BY_CLAIM, claims_of)
         super().__init__(environment)
+        self._live = LivePods(self.client, self.clock, self._waiting, claims_of, uses)
 
     async def sync(self, key: str) -> float | None:
         """Let the claim go, or see to it that it is protected."""
         claim = self.cache.get(PERSISTENT_VOLUME_CLAIMS, key)
         if claim is None:
             return None
-        if awaits_release(claim, FINALIZER) and not await self._is_used(key, claim):
-            left = [item for item in finalizers(claim) if item != FINALIZER]
-            await write_finalizers(self, key, PERSISTENT_VOLUME_CLAIMS, claim, left)
-        elif lacks(claim, FINALIZER):
+        if awaits_release(claim, FINALIZER):
+            return await self._let_go(key, claim)
+        if lacks(claim, FINALIZER):
             wanted = [*finalizers(claim), FINALIZER]
             await write_finalizers(self, key, PERSISTENT_VOLUME_CLAIMS, claim, wanted)
         elif (claim.get("status") or {}).get("phase") == "Bound" and not is_deleting(claim):
@@ -128,8 +129,18 @@ class ClaimProtection(Controller):
         conditions = with_condition(status.get("conditions"), UNUSED, *said)
         await self.write_status(claim, {**status, "conditions": conditions})
 
-    async def _is_used(self, key: str, claim: Object) -> bool:
+    async def _let_go(self, key: str, claim: Object) -> float | None:
+        """If nobody uses it. Returns in how many seconds it is to be asked again."""
         if any(uses(pod, claim) for pod in self.cache.by_index(PODS, BY_CLAIM, key)):
-            return True
-        live = await self.client.list(PODS, namespace_of(claim))
-        return any(uses(pod, claim) for pod in live.items)
+            return None
+        rest_s = self._live.rest_s(claim)
+        if rest_s > 0:
+            return rest_s
+        if await self._live.is_free(claim):
+            left = [item for item in finalizers(claim) if item != FINALIZER]
+            await write_finalizers(self, key, PERSISTENT_VOLUME_CLAIMS, claim, left)
+        return None
+
+    def _waiting(self, namespace: str) -> Iterable[Object]:
+        claims = self.cache.list(PERSISTENT_VOLUME_CLAIMS, namespace)
+        return (claim for claim in claims if awaits_release(claim, FINALIZER))

@@ -1,7 +1,7 @@
 """PodGroups stay while a pod that has not ended names them.
 
 Source: pkg/controller/scheduling/podgroupprotection. The cache may not know a pod yet that was just made, so
-before a group is let go the API server is asked for the namespace's pods.
+before a group is let go the API server is asked, for all groups of the namespace at once (`LivePods`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from wherry.client.cache import Cache
 from wherry.controllers.base import Controller, Environment
 from wherry.controllers.protection.claims import has_ended
 from wherry.controllers.protection.finalizers import awaits_release, finalizers, write_finalizers
-from wherry.objects.meta import Object, namespace_of
+from wherry.controllers.protection.live_pods import LivePods
+from wherry.objects.meta import Object
 
 BY_GROUP = "scheduling group"
 
@@ -46,17 +47,27 @@ class PodGroupProtection(Controller):
     def __init__(self, environment: Environment) -> None:
         environment.cache.add_index(PODS, BY_GROUP, groups_of)
         super().__init__(environment)
+        self._live = LivePods(self.client, self.clock, self._waiting, groups_of, _needs)
 
     async def sync(self, key: str) -> float | None:
         """Let the group go if it may."""
         group = self.cache.get(POD_GROUPS, key)
-        if group is not None and awaits_release(group, FINALIZER) and not await self._is_used(key, group):
+        if group is None or not awaits_release(group, FINALIZER):
+            return None
+        if any(_needs(pod, group) for pod in self.cache.by_index(PODS, BY_GROUP, key)):
+            return None
+        rest_s = self._live.rest_s(group)
+        if rest_s > 0:
+            return rest_s
+        if await self._live.is_free(group):
             left = [item for item in finalizers(group) if item != FINALIZER]
             await write_finalizers(self, key, POD_GROUPS, group, left)
         return None
 
-    async def _is_used(self, key: str, group: Object) -> bool:
-        if any(not has_ended(pod) for pod in self.cache.by_index(PODS, BY_GROUP, key)):
-            return True
-        live = await self.client.list(PODS, namespace_of(group))
-        return any(group_key(pod) == key and not has_ended(pod) for pod in live.items)
+    def _waiting(self, namespace: str) -> Iterable[Object]:
+        return (one for one in self.cache.list(POD_GROUPS, namespace) if awaits_release(one, FINALIZER))
+
+
+def _needs(pod: Object, _: Object) -> bool:
+    """Whether a pod that names the group needs it."""
+    return not has_ended(pod)
