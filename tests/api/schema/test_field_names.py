@@ -31,12 +31,10 @@ OTHER_DOCUMENTS = (
     "kubelet/configuration",  # KubeletConfiguration
     "kubelet/credential_plugins",  # CredentialProviderConfig, what providers answer
     "kubelet/credentials.py",  # docker's config.json
-    "kubelet/credential_plugins",  # CredentialProviderConfig, what plug-ins are asked and answer
     "kubelet/image_pulls/records.py",  # ImagePullIntent and ImagePulledRecord
     "kubelet/users.py",  # what the kubelet wrote itself
     "kubelet/devices/checkpoint.py",  # what the kubelet wrote itself
     "kubelet/devices/dra/claim_info.py",  # likewise
-    "kubelet/image_pulls/records.py",  # what the kubelet wrote itself
     "kubelet/machine.py",  # /proc/meminfo
     "kubelet/probes",  # headers, kinds of probes
     "kubelet/registries",  # registries.yaml
