@@ -202,6 +202,43 @@ class KubeletMetrics:
             ("driver_name", "method_name", "grpc_status_code"),
             DRA_S,
         )
+        self.cpu_pinning_requests = Counter(
+            "kubelet_cpu_manager_pinning_requests_total",
+            "[ALPHA] The number of cpu core allocations which required pinning.",
+        )
+        self.cpu_pinning_errors = Counter(
+            "kubelet_cpu_manager_pinning_errors_total",
+            "[ALPHA] The number of cpu core allocations which required pinning failed.",
+        )
+        self.cpu_shared_millis = Gauge(
+            "kubelet_cpu_manager_shared_pool_size_millicores",
+            "[ALPHA] The size of the shared CPU pool for non-guaranteed QoS pods, in millicores.",
+        )
+        self.cpu_exclusive = Gauge(
+            "kubelet_cpu_manager_exclusive_cpu_allocation_count",
+            "[ALPHA] The total number of CPUs exclusively allocated to containers running on this node",
+        )
+        self.memory_pinning_requests = Counter(
+            "kubelet_memory_manager_pinning_requests_total",
+            "[ALPHA] The number of memory pages allocations which required pinning.",
+        )
+        self.memory_pinning_errors = Counter(
+            "kubelet_memory_manager_pinning_errors_total",
+            "[ALPHA] The number of memory pages allocations which required pinning that failed.",
+        )
+        self.topology_requests = Counter(
+            "kubelet_topology_manager_admission_requests_total",
+            "[ALPHA] The number of admission requests where resources have to be aligned.",
+        )
+        self.topology_errors = Counter(
+            "kubelet_topology_manager_admission_errors_total",
+            "[ALPHA] The number of admission request failures where resources could not be aligned.",
+        )
+        self.topology_duration_ms = Histogram(
+            "kubelet_topology_manager_admission_duration_ms",
+            "[ALPHA] Duration in milliseconds to serve a pod admission request.",
+            buckets=exponential(0.05, 2, 15),
+        )
         self.probes = Counter(
             "prober_probe_total",
             "[BETA] Cumulative number of a liveness, readiness or startup probe for a container by result.",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 UNEXPECTED = "UnexpectedAdmissionError"
 """The reason of a refusal that has none of its own."""
@@ -60,6 +60,15 @@ class HintProvider(Protocol):
 
         Once given, calling it again changes nothing. Raises AdmissionRefused.
         """
+        ...
+
+
+@runtime_checkable
+class Releasing(Protocol):
+    """A provider that is told when nothing is to be kept for a pod any more: it is gone, or was not taken."""
+
+    def release(self, uid: str) -> None:
+        """Take back what the containers of the pod have; harmless when they have nothing."""
         ...
 
 
