@@ -43,6 +43,16 @@ def test_the_manifest_of_the_page_is_one() -> None:
     assert pod["metadata"]["name"] == "static-web-node"
 
 
+def test_processors_of_the_page_are_given_out(tmp_path: Path) -> None:
+    file = tmp_path / "kubelet.yaml"
+    file.write_text(EXAMPLES["processors"])
+    plain = KubeletConfig(node_name="n", node_ip="192.0.2.1", root_dir=tmp_path, log_dir=tmp_path)
+    managers = applied(read_configuration(file, None), plain).managers
+    assert managers.cpu_policy == "static"
+    assert managers.reserved_cpus == frozenset({0})
+    assert managers.topology_policy == "best-effort"
+
+
 def test_the_configuration_of_the_page_is_one(tmp_path: Path) -> None:
     file = tmp_path / "kubelet.yaml"
     file.write_text(EXAMPLES["configuration"])

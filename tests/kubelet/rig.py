@@ -41,6 +41,7 @@ from wherry.kubelet.machine import Machine
 from wherry.kubelet.probes.result import Outcome, ProbeResult
 from wherry.kubelet.runtimes.fake import FakeRuntime
 from wherry.kubelet.runtimes.images import Image, ImageView
+from wherry.kubelet.topology.layout import Layout
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object
 
@@ -264,6 +265,7 @@ def make_parts(
     inhibitor: Any = None,
     machine: Callable[[], Machine] = lambda: MACHINE,
     agent: User = AGENT,
+    layout: Callable[[], Layout] | None = None,
 ) -> NodeParts:
     """A node's parts, none of which has started."""
     clients = NodeClients(kubelet=rig.client(agent), proxy=rig.client(NODE_PROXY), dns=rig.client(NODE_DNS))
@@ -271,6 +273,7 @@ def make_parts(
         mounts=mounts,
         prober=prober,
         machine=machine,
+        layout=layout,
         look=lambda *_: dict(left),
         disk=DirectDisk() if disk is None else disk,
         inhibitor=inhibitor,
@@ -294,6 +297,7 @@ async def node(
     starts: bool = True,
     inhibitor: Any = None,
     machine: Callable[[], Machine] = lambda: MACHINE,
+    layout: Layout | None = None,
     **changes: Any,
 ) -> AsyncIterator[Node]:
     """An agent that runs while the block does; with `threads` its files are written in threads.
@@ -318,7 +322,18 @@ async def node(
         left = dict(PLENTY)
         disk = DiskThreads(clock) if threads else None
         kubelet = make_kubelet(
-            rig, config, runtime, clock, mounts, prober, left, disk, None, inhibitor, machine
+            rig,
+            config,
+            runtime,
+            clock,
+            mounts,
+            prober,
+            left,
+            disk,
+            None,
+            inhibitor,
+            machine,
+            layout=None if layout is None else lambda: layout,
         )
         made = Node(rig, clock, runtime, config, kubelet, mounts, prober, left, inhibitor)
         try:

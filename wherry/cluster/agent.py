@@ -126,7 +126,7 @@ async def run_agent(setup: Setup, paths: ClusterPaths, stop: asyncio.Event) -> N
                 await _listen(config, parts)
                 tasks.essential(daemon.supervise(), "containerd")
                 has_started = await _unless_stopped(parts.start(), stop)
-        except (NetworkFailure, DaemonFailed) as error:
+        except (ConfigurationError, NetworkFailure, DaemonFailed) as error:
             raise PermanentError(str(error)) from error
         if has_started:
             tell_ready("agent", paths, {"node": config.name, "processes": _processes(daemon)})

@@ -64,6 +64,8 @@ from wherry.kubelet.shutdown.logind import Logind
 from wherry.kubelet.static_pods.mirrors import Mirrors, is_mirror
 from wherry.kubelet.static_pods.static_pods import StaticPods
 from wherry.kubelet.status_writer import StatusWriter
+from wherry.kubelet.topology.layout import Layout, read_layout
+from wherry.kubelet.topology.managers import Managers
 from wherry.kubelet.users import UserRanges
 from wherry.kubelet.volumes.base import VolumeHost
 from wherry.kubelet.volumes.images import VolumeImages
@@ -75,7 +77,7 @@ from wherry.kubelet.volumes.tokens import Tokens
 from wherry.kubelet.volumes.trust_bundles import TrustBundles
 from wherry.kubelet.workers.context import WorkerContext
 from wherry.kubelet.workers.pool import PodWorkers
-from wherry.objects.meta import Object
+from wherry.objects.meta import Object, uid_of
 
 log = logging.getLogger(__name__)
 
@@ -111,6 +113,7 @@ class Kubelet:
         self._prober = host.prober
         self._machine: Machine | None = None
         self._read_machine = partial(_machine_of, host, config)
+        self._read_layout = partial(_layout_of, host, config)
         self._look = host.look
         self._inhibitor = host.inhibitor or Logind()
         self._disk: Disk = DiskThreads(clock) if host.disk is None else host.disk
@@ -169,6 +172,7 @@ class Kubelet:
         await self._pull_records.load(self._runtime.images)
         self._context = context = self._make_context(machine, registration, state)
         await context.allocations.load()
+        await context.managers.load(self._read_layout, machine.memory_bytes)
         await context.devices.load()
         await context.users.load()
         self._workers = workers = PodWorkers(context)
@@ -190,6 +194,12 @@ class Kubelet:
         logs = LogRotation(self._runtime, config, self._clock, self._disk)
         self._repeat("log rotation", logs.check, longest_s=config.log_check_s)
         self._defend(workers)
+        placing = self._repeat(
+            "processors of containers",
+            partial(context.managers.reconcile, self._runtime),
+            longest_s=config.managers.reconcile_s,
+        )
+        context.managers.changed = placing.hurry
         if config.is_standalone:
             self._is_synced = True
             self._sources_checked()
@@ -251,6 +261,7 @@ class Kubelet:
             return
         if self._context is not None and self._workers is not None:
             self._context.allocations.all_admitted()
+            self._context.managers.keep_only({uid_of(pod) for pod in self.pods()})
             self._workers.all_known()
             self._context.devices.all_known()
         if self._shutdown is not None:
@@ -385,6 +396,7 @@ class Kubelet:
         images = self._make_images()
         volume_host = self._volume_host(tokens, images)
         prober = self._prober or NetworkProber(self._runtime, self._http)
+        managers = Managers(config, self._disk, clock, self.metrics)
         return WorkerContext(
             config=config,
             client=client,
@@ -409,7 +421,9 @@ class Kubelet:
                 Listeners(registration.check, self._probe_changed),
                 self.pods,
                 self._is_here,
+                managers,
             ),
+            managers=managers,
             cgroups=PodCgroups(config.cgroup_mount, config.cgroup_root, config.pod_pids_limit),
             back_off=_restarts(config, clock),
             statuses=StatusWriter(client, clock, self.metrics),
@@ -526,6 +540,13 @@ def _machine_of(host: Host, config: KubeletConfig) -> Machine:
     if host.machine is not None:
         return host.machine()
     return read_machine(config.root_dir, config.proc_dir)
+
+
+def _layout_of(host: Host, config: KubeletConfig) -> Layout:
+    """How the machine is laid out. Raises OSError."""
+    if host.layout is not None:
+        return host.layout()
+    return read_layout(memory_bytes=_machine_of(host, config).memory_bytes)
 
 
 def _restarts(config: KubeletConfig, clock: Clock) -> BackOff:

@@ -170,14 +170,15 @@ class PodCgroups:
         """Where the pod's cgroup is."""
         return pod_cgroup(self._root, pod)
 
-    def create(self, pod: Mapping[str, Any]) -> str:
-        """Make the pod's cgroup with its limits; its path, for the runtime."""
+    def create(self, pod: Mapping[str, Any], limits: Resources | None = None) -> str:
+        """Make the pod's cgroup with its limits (those of `pod_resources` unless given); its path."""
+        limits = pod_resources(pod) if limits is None else limits
         path = pod_cgroup(self._root, pod)
         try:
             if self._unified:
-                self._create_v2(path, pod_resources(pod))
+                self._create_v2(path, limits)
             else:
-                self._create_v1(path, pod_resources(pod))
+                self._create_v1(path, limits)
         except OSError as error:
             log.warning("cgroup %s: limits of the pod as a whole are not set: %s", path, error)
         return path

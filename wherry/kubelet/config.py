@@ -14,6 +14,7 @@ from typing import NamedTuple
 from wherry.kit.path_names import one_name
 from wherry.kubelet.credential_plugins.config import CredentialProvider
 from wherry.kubelet.image_pulls.policy import PRELOADED
+from wherry.kubelet.topology.settings import ManagerSettings
 
 KUBELET_VERSION = "v1.37.0"
 
@@ -119,6 +120,8 @@ class KubeletConfig:
     reserved_cpu_millis: int = 0
     reserved_memory_bytes: int = 0
     reserved_disk_bytes: int = 0
+    managers: ManagerSettings = field(default_factory=ManagerSettings)
+    """How processors and memory are given to single containers."""
     shutdown_periods: Sequence[Period] = ()
     """How long pods have when the machine goes down, by priority; empty for no time at all."""
     git_repo_volumes: bool = False

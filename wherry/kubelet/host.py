@@ -10,6 +10,7 @@ from wherry.kubelet.eviction.signals import Observe, observe
 from wherry.kubelet.machine import Machine
 from wherry.kubelet.probes.runner import Prober
 from wherry.kubelet.shutdown.logind import Inhibitor
+from wherry.kubelet.topology.layout import Layout
 from wherry.kubelet.volumes.base import Mounts
 
 
@@ -21,6 +22,7 @@ class Host:
     mounts: Mounts | None = None
     prober: Prober | None = None
     machine: Callable[[], Machine] | None = None
+    layout: Callable[[], Layout] | None = None
     look: Observe = observe
     disk: Disk | None = None
     inhibitor: Inhibitor | None = None

@@ -40,6 +40,10 @@ OTHER_DOCUMENTS = (
     "kubelet/registries",  # registries.yaml
     "kubelet/runtimes",  # the runtime's answers
     "kubelet/server",  # requests, summaries
+    "kubelet/topology/checkpoints.py",  # likewise
+    "kubelet/topology/cpus.py",
+    "kubelet/topology/memory.py",
+    "kubelet/topology/memory_state.py",
     "kubelet/volumes/records.py",  # what the kubelet wrote itself
     "proxy/backends/nftables.py",  # what nft lists
 )

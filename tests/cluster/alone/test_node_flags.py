@@ -173,8 +173,8 @@ def test_a_file_says_what_flags_say_and_flags_win(tmp_path: Path, caplog: pytest
             "must be of apiVersion kubelet.config.k8s.io/v1beta1 and kind Kubelet",
         ),
         (
-            f"{KUBELET_FILE}cpuManagerPolicy: static\n",
-            "cpuManagerPolicy: 'static' is not followed here, it is al",
+            f"{KUBELET_FILE}cgroupDriver: systemd\n",
+            "cgroupDriver: 'systemd' is not followed here, it is al",
         ),
         (f"{KUBELET_FILE}evictionSoft: {{a: b}}\n", "evictionSoft: unknown eviction signal a; there are "),
         (f"{KUBELET_FILE}maxPods: 3\n", "strict decoding error"),

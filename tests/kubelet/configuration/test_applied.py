@@ -206,15 +206,15 @@ def test_the_defaults_are_valid() -> None:
 
 REFUSED: list[tuple[dict[str, Any], str]] = [
     (
-        {"cpuManagerPolicy": "static"},
+        {"cgroupDriver": "systemd"},
         (
-            "cpuManagerPolicy: 'static' is not followed here, it is always 'none': processors and memory are "
-            "shared by all pods alike; leave it out"
+            "cgroupDriver: 'systemd' is not followed here, it is always 'cgroupfs': cgroups are made without "
+            "systemd; leave it out"
         ),
     ),
     (
-        {"reservedSystemCPUs": "0"},
-        "reservedSystemCPUs is not followed here: give systemReserved: {cpu: ...}; leave",
+        {"qosReserved": {"memory": "50%"}},
+        "qosReserved is not followed here: the feature QOSReserved is off by default; leave",
     ),
     ({"registerWithTaints": [{"key": "a", "effect": "Never"}]}, "invalid taint: "),
     (

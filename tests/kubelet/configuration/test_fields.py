@@ -29,7 +29,9 @@ TOGETHER = {
     *("containerLogMaxSize", "evictionHard", "kubeReserved", "maxParallelImagePulls"),
     *("shutdownGracePeriod", "shutdownGracePeriodCriticalPods", "shutdownGracePeriodByPodPriority"),
     *("mergeDefaultEvictionSettings", "nodeStatusReportFrequency", "serializeImagePulls", "systemReserved"),
-    "featureGates",
+    *("cpuManagerPolicy", "cpuManagerPolicyOptions", "cpuManagerReconcilePeriod", "reservedSystemCPUs"),
+    *("memoryManagerPolicy", "reservedMemory", "topologyManagerPolicy", "topologyManagerScope"),
+    *("topologyManagerPolicyOptions", "featureGates"),
 }
 """What is honoured together with others (see `applied`)."""
 

@@ -14,10 +14,12 @@ from wherry.kit.disk import DirectDisk
 from wherry.kubelet.allocation.allocations import Allocations
 from wherry.kubelet.allocation.progress import Change, change_of
 from wherry.kubelet.cgroups import PodCgroups
+from wherry.kubelet.config import KubeletConfig
 from wherry.kubelet.metrics import KubeletMetrics
 from wherry.kubelet.runtimes.containers import Resources
 from wherry.kubelet.runtimes.fake import FakeRuntime
 from wherry.kubelet.runtimes.usage import ContainerUsage
+from wherry.kubelet.topology.managers import Managers
 from wherry.kubelet.workers.context import WorkerContext
 from wherry.kubelet.workers.resizer import Resizer
 from wherry.objects.meta import Object
@@ -116,6 +118,12 @@ async def resize(mount: Path, asked: Object, *has: Object) -> tuple[list[str], s
         clock=FakeClock(),
         metrics=KubeletMetrics(),
         memory_bytes=4096 * MI,
+        managers=Managers(
+            KubeletConfig(node_name="n", node_ip="", root_dir=mount, log_dir=mount),
+            DirectDisk(),
+            FakeClock(),
+            KubeletMetrics(),
+        ),
     )
     changes: list[Change] = []
     for spec, actual in zip(asked["spec"]["containers"], has, strict=True):

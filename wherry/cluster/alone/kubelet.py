@@ -424,6 +424,8 @@ async def run_kubelet(values: Values, stop: asyncio.Event) -> None:
                 await stop.wait()
         except (RuntimeFailure, TimeoutError) as error:
             raise PermanentError(f"{runtime_socket}: {error}") from error
+        except ConfigurationError as error:
+            raise PermanentError(str(error)) from error
         finally:
             await keeper.close()
             if server is not None:

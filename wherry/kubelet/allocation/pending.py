@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from wherry.kit.repeat import Repeater
 from wherry.kit.tasks import Tasks
@@ -16,7 +16,7 @@ from wherry.kubelet.allocation.conditions import DEFERRED, INFEASIBLE, PENDING
 from wherry.kubelet.allocation.messages import resize_message
 from wherry.kubelet.allocation.sizes import Allocation
 from wherry.kubelet.cgroups import pod_request, qos_class
-from wherry.kubelet.pod import is_static, is_terminal, spec_of
+from wherry.kubelet.pod import init_containers, is_static, is_terminal, regular_containers, spec_of
 from wherry.kubelet.workers.context import WorkerContext
 from wherry.objects.meta import Object, is_deleting, key_of, metadata, uid_of
 from wherry.objects.quantity import milli, whole
@@ -38,14 +38,20 @@ class Waiting(NamedTuple):
 
 
 def find_obstacle(
-    pod: Object, others: Sequence[Object], allocatable: Mapping[str, str]
+    pod: Object,
+    others: Sequence[Object],
+    allocatable: Mapping[str, str],
+    policy: tuple[str, str] | None = None,
 ) -> tuple[str, str] | None:
     """(Deferred or Infeasible, message) why the node cannot give `pod` what it asks for, None if it can.
 
-    `others` are the other pods with what they were given.
+    `others` are the other pods with what they were given, `policy` (its text first) what stands in the way of
+    any other size.
     """
     if is_static(pod):
         return INFEASIBLE, "In-place resize of static-pods is not supported"
+    if policy is not None:
+        return INFEASIBLE, policy[0]
     capacity = {
         "memory": whole(allocatable.get("memory", "0")),
         "cpu": milli(allocatable.get("cpu", "0")),
@@ -149,14 +155,15 @@ class PendingResizes:
             return
         others = [allocations.counted(p) for p in self._pods() if uid_of(p) != uid]
         generation = int(metadata(pod).get("generation") or 0)
-        obstacle = find_obstacle(pod, others, context.allocatable())
+        policy = context.managers.resize_obstacle(pod, changed_amounts(pod, allocations.allocated(pod)))
+        obstacle = find_obstacle(pod, others, context.allocatable(), policy)
         if obstacle is not None:
             reason, message = obstacle
             if reason == INFEASIBLE:
                 self._uids.discard(uid)
             if status.defer(reason, message, generation):
                 if reason == INFEASIBLE:
-                    context.metrics.resizes_infeasible.inc(_detail(pod))
+                    context.metrics.resizes_infeasible.inc(_detail(pod, policy))
                 told = resize_message(reason, pod, generation, message)
                 context.recorder.event(pod, "Warning", f"Resize{reason}", told)
                 self._resized(uid)
@@ -171,6 +178,22 @@ class PendingResizes:
         self._resized(uid)
 
 
-def _detail(pod: Object) -> str:
+def changed_amounts(pod: Object, allocated: Object) -> set[str]:
+    """Which resources the containers of `pod` ask for otherwise than they were given."""
+    found = set()
+    for asked, given in zip(_containers(pod), _containers(allocated), strict=False):
+        for kind in ("requests", "limits"):
+            wanted, has = ((one.get("resources") or {}).get(kind) or {} for one in (asked, given))
+            found |= {name for name in {*wanted, *has} if wanted.get(name) != has.get(name)}
+    return found
+
+
+def _containers(pod: Object) -> list[Mapping[str, Any]]:
+    return [*init_containers(pod), *regular_containers(pod)]
+
+
+def _detail(pod: Object, policy: tuple[str, str] | None) -> str:
     """Why a resize is infeasible, for the metrics."""
-    return "static_pod" if is_static(pod) else "insufficient_node_allocatable"
+    if is_static(pod):
+        return "static_pod"
+    return "insufficient_node_allocatable" if policy is None else policy[1]

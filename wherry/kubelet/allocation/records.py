@@ -82,5 +82,9 @@ def _from_json(found: Mapping[str, Any]) -> Record:
         Allocation(dict(found["containers"]), found["resources"]),
         dict(actuated["containers"]),
         actuated["resources"],
-        None if limits is None else Resources(*(int(figure) for figure in limits)),
+        None if limits is None else _limits(*(int(figure) for figure in limits)),
     )
+
+
+def _limits(cpu_shares: int, cpu_quota_us: int, cpu_period_us: int, memory_limit_bytes: int) -> Resources:
+    return Resources(cpu_shares, cpu_quota_us, cpu_period_us, memory_limit_bytes)

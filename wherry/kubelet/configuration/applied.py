@@ -11,6 +11,13 @@ from wherry.api.core.nodes import taint_errors
 from wherry.kubelet.config import EVICTION_HARD, KubeletConfig, Period
 from wherry.kubelet.configuration.decoding import ConfigurationError
 from wherry.kubelet.configuration.fields import BY_PATH, Lot
+from wherry.kubelet.configuration.managers import (
+    ALPHA,
+    BETA,
+    RESERVED_CPUS,
+    manager_settings,
+    reserved_cpus,
+)
 from wherry.kubelet.configuration.validation import configuration_errors, unfollowed
 from wherry.kubelet.eviction.signals import SIGNALS, threshold_of
 from wherry.kubelet.shutdown.periods import two_periods
@@ -85,6 +92,7 @@ def applied(given: Mapping[str, Any], config: KubeletConfig) -> KubeletConfig:
         if path in given:
             changes[attribute] = read(given[path])
     changes |= _status_period(given) | _pulls(given) | _taints(given) | _logs(given)
+    changes["managers"] = manager_settings(given, config.managers)
     changes |= _reserved(given) | _eviction(given) | _shutdown(given) | _gates(given)
     for attribute in ("file_check_s", "http_check_s", "status_check_s"):
         if changes.get(attribute, 1) <= 0:
@@ -97,7 +105,7 @@ def ignored(given: Mapping[str, Any]) -> list[str]:
     """A line for each field that was given and changes nothing."""
     fields = [BY_PATH[path] for path in given]
     idle = [f"{one.path} changes nothing here: {one.why}" for one in fields if one.lot is Lot.IDLE]
-    others = sorted((given.get("featureGates") or {}).keys() - GATES.keys())
+    others = sorted((given.get("featureGates") or {}).keys() - GATES.keys() - {ALPHA, BETA})
     why = "features are as upstream has them by default"
     return idle + [f"featureGates.{name} changes nothing here: {why}" for name in others]
 
@@ -155,7 +163,9 @@ def _reserved(given: Mapping[str, Any]) -> dict[str, Any]:
             if amount < 0:
                 raise ConfigurationError(f"resource quantity for {name!r} cannot be negative: {text}")
             total[name] += amount
-    if not names:
+    if given.get(RESERVED_CPUS):
+        total["cpu"] = len(reserved_cpus(given))
+    elif not names:
         return {}
     return {
         "reserved_cpu_millis": round(total["cpu"] * 1000),

@@ -58,7 +58,6 @@ def _only(path: str, kind: str, value: Any, why: str) -> Field:
     return Field(path, kind, value, Lot.ONLY, why, value)
 
 
-_ALIKE = "processors and memory are shared by all pods alike"
 _STRICTER = "nobody asks without a name, and the API server says who may"
 _NETWORK = "how pods are networked is the runtime's configuration"
 _PACE = "the agent hears of changes and has a pace of its own"
@@ -70,7 +69,8 @@ FIELDS: tuple[Field, ...] = (
     _only("enableServer", "*bool", True, "without clientCAFile nothing is served"),
     _honoured("staticPodPath", "string"),
     _honoured("podLogsDir", "string", "/var/log/pods"),
-    *_idle(_PACE, "duration", "syncFrequency", "volumeStatsAggPeriod", "cpuManagerReconcilePeriod"),
+    *_idle(_PACE, "duration", "syncFrequency", "volumeStatsAggPeriod"),
+    _honoured("cpuManagerReconcilePeriod", "duration", "10s"),
     _honoured("fileCheckFrequency", "duration", "20s"),
     _honoured("httpCheckFrequency", "duration", "20s"),
     _honoured("staticPodURL", "string"),
@@ -119,14 +119,14 @@ FIELDS: tuple[Field, ...] = (
     _honoured("cgroupRoot", "string"),
     _only("cgroupsPerQOS", "*bool", True, "pods' cgroups lie below their class"),
     _only("cgroupDriver", "string", "cgroupfs", "cgroups are made without systemd"),
-    _only("cpuManagerPolicy", "string", "none", _ALIKE),
+    _honoured("cpuManagerPolicy", "string", "none"),
     _refused("singleProcessOOMKill", "*bool", "the kernel chooses what ends when memory is out"),
-    _refused("cpuManagerPolicyOptions", "map[string]string", _ALIKE),
-    _only("memoryManagerPolicy", "string", "None", _ALIKE),
-    _only("topologyManagerPolicy", "string", "none", _ALIKE),
-    _only("topologyManagerScope", "string", "container", _ALIKE),
-    _refused("topologyManagerPolicyOptions", "map[string]string", _ALIKE),
-    _refused("qosReserved", "map[string]string", _ALIKE),
+    _honoured("cpuManagerPolicyOptions", "map[string]string"),
+    _honoured("memoryManagerPolicy", "string", "None"),
+    _honoured("topologyManagerPolicy", "string", "none"),
+    _honoured("topologyManagerScope", "string", "container"),
+    _honoured("topologyManagerPolicyOptions", "map[string]string"),
+    _refused("qosReserved", "map[string]string", "the feature QOSReserved is off by default"),
     *_idle("each call to the runtime has a deadline of its own", "duration", "runtimeRequestTimeout"),
     *_idle(_NETWORK, "string", "hairpinMode", "podCIDR"),
     _honoured("maxPods", "int32", 110),
@@ -168,7 +168,7 @@ FIELDS: tuple[Field, ...] = (
     ),
     _honoured("systemReserved", "map[string]string"),
     _honoured("kubeReserved", "map[string]string"),
-    _refused("reservedSystemCPUs", "string", "give systemReserved: {cpu: ...}"),
+    _honoured("reservedSystemCPUs", "string"),
     *_idle(_MEASURED, "string", "showHiddenMetricsForVersion"),
     _refused("systemReservedCgroup", "string", "what is reserved is kept from pods alone"),
     _refused("kubeReservedCgroup", "string", "what is reserved is kept from pods alone"),
@@ -187,7 +187,7 @@ FIELDS: tuple[Field, ...] = (
     _honoured("shutdownGracePeriodCriticalPods", "duration", "0s"),
     _honoured("shutdownGracePeriodByPodPriority", "[]period"),
     _honoured("crashLoopBackOff.maxContainerRestartPeriod", "*duration", "5m"),
-    _refused("reservedMemory", "[]any", _ALIKE),
+    _honoured("reservedMemory", "[]any"),
     _honoured("seccompDefault", "*bool", False),
     *_idle("limits are set as of old", "*float64", "memoryThrottlingFactor"),
     _only("memoryReservationPolicy", "string", "None", "memory is protected for nobody"),

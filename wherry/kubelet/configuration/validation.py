@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from wherry.kubelet.configuration.fields import BY_PATH, Lot
+from wherry.kubelet.configuration.managers import scope_errors
 from wherry.kubelet.image_pulls.policy import ALLOWLISTED, POLICIES, allowlist_error
 from wherry.objects.go_durations import parse_go_duration
 
@@ -179,6 +180,7 @@ def _rest(given: Mapping[str, Any], value: Value) -> Iterator[str]:
         )
     if value("runOnce"):
         yield f"{PREFIX}runOnce (--runOnce) true, Runonce mode has been deprecated and should not be set"
+    yield from scope_errors(given)
     for path, flag, choices in CHOICES:
         if value(path) not in choices:
             shown = " ".join(f'"{choice}"' for choice in choices)

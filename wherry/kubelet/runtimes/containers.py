@@ -57,6 +57,12 @@ class Resources:
     cpu_period_us: int = 0
     memory_limit_bytes: int = 0
     oom_score_adj: int = 0
+    cpus: str = ""
+    """The processors it may run on, as Linux lists them; "" for any."""
+    memory_nodes: str = ""
+    """The NUMA nodes its memory may come from, likewise."""
+    huge_pages: Mapping[str, int] = field(default_factory=dict)
+    """Limits in bytes by the size of pages, as the kernel calls it (`2MB`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,8 @@ from wherry.kubelet.masked import shown_headers, without_userinfo
 from wherry.kubelet.relist import format_duration
 from wherry.kubelet.server.access import ALLOWED_S, REFUSED_S, TOKEN_S
 from wherry.kubelet.server.config import KubeletServerConfig
+from wherry.kubelet.topology.cpu_set import show_cpus
+from wherry.kubelet.topology.settings import ManagerSettings
 from wherry.objects.meta import Object
 
 
@@ -67,9 +69,7 @@ def kubelet_configuration(config: KubeletConfig, server: KubeletServerConfig) ->
         "cgroupRoot": config.cgroup_root,
         "cgroupsPerQOS": True,
         "cgroupDriver": "cgroupfs",
-        "cpuManagerPolicy": "none",
-        "memoryManagerPolicy": "None",
-        "topologyManagerPolicy": "none",
+        **_managers(config.managers),
         "enforceNodeAllocatable": ["pods"],
         "maxPods": config.max_pods,
         "podPidsLimit": config.pod_pids_limit,
@@ -92,3 +92,23 @@ def kubelet_configuration(config: KubeletConfig, server: KubeletServerConfig) ->
         "registerWithTaints": [dict(taint) for taint in config.register_taints],
         "providerID": config.provider_id,
     }
+
+
+def _managers(settings: ManagerSettings) -> Object:
+    shown: Object = {
+        "cpuManagerPolicy": settings.cpu_policy,
+        "cpuManagerReconcilePeriod": format_duration(settings.reconcile_s),
+        "memoryManagerPolicy": settings.memory_policy,
+        "topologyManagerPolicy": settings.topology_policy,
+        "topologyManagerScope": settings.topology_scope,
+    }
+    if settings.cpu_options:
+        shown["cpuManagerPolicyOptions"] = dict.fromkeys(sorted(settings.cpu_options), "true")
+    if settings.reserved_cpus is not None:
+        shown["reservedSystemCPUs"] = show_cpus(settings.reserved_cpus)
+    if settings.reserved_memory:
+        shown["reservedMemory"] = [
+            {"numaNode": node, "limits": {kind: str(size) for kind, size in limits.items()}}
+            for node, limits in sorted(settings.reserved_memory.items())
+        ]
+    return shown

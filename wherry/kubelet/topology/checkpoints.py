@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from wherry.kubelet.configuration.decoding import ConfigurationError
+
 CORRUPT = "checkpoint is corrupted"
 DRAIN = (
     "could not restore state from checkpoint: {why}, please drain this node and delete the {name} manager "
@@ -20,7 +22,7 @@ DRAIN = (
 DRAIN += 'checkpoint file "{path}" before restarting Kubelet'
 
 
-class CheckpointError(Exception):
+class CheckpointError(ConfigurationError):
     """What was written cannot be followed: the agent does not start on it."""
 
 

@@ -25,6 +25,11 @@ FILE = "cpu_manager_state"
 NOTHING: CpuSet = frozenset()
 
 
+def no_state(policy: str) -> dict[str, Any]:
+    """What is written where nothing is given out."""
+    return {"policyName": policy, "defaultCpuSet": ""}
+
+
 class CpuManager:
     """What is given out is in memory; `state()` is what to write of it, `changes` counts what changed.
 
@@ -146,6 +151,11 @@ class CpuManager:
     def available(self) -> CpuSet:
         """The processors that can still be given out."""
         return self._shared - self.reserved
+
+    @property
+    def allocatable(self) -> CpuSet:
+        """The processors that can be given out, or are."""
+        return self._processors.all - self.reserved
 
     def own(self, uid: str, container: str) -> CpuSet:
         """The processors a container has for itself; none if it shares."""

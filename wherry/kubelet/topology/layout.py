@@ -162,8 +162,8 @@ def _node(path: Path, among: Iterable[int]) -> NumaNode:
     for line in _text(path / "meminfo").splitlines():
         words = line.split()
         if len(words) >= 4 and words[2] == "MemTotal:":
-            memory = int(words[3]) * 1024
-    distances = (int(word) for word in _text(path / "distance").split())
+            memory = (parse_unsigned(words[3]) or 0) * 1024
+    distances = (parse_unsigned(word) or 0 for word in _text(path / "distance").split())
     return NumaNode(
         memory, read_huge_pages(path / "hugepages"), dict(zip(sorted(among), distances, strict=False))
     )

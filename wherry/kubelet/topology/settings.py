@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from wherry.kit.integers import go_integer
+from wherry.kubelet.configuration.decoding import ConfigurationError
 from wherry.kubelet.topology.layout import Processors
 
 CPU_STATIC, MEMORY_STATIC = "static", "Static"
@@ -48,7 +49,7 @@ class ManagerSettings:
     most_nodes: int = DEFAULT_MOST_NODES
 
 
-class SettingsError(Exception):
+class SettingsError(ConfigurationError):
     """What was said cannot be followed."""
 
 

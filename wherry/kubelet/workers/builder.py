@@ -17,6 +17,7 @@ from typing import TypeVar
 
 from wherry.api.node.runtime_classes import RUNTIME_CLASSES
 from wherry.kit.tasks import to_the_end
+from wherry.kubelet.cgroups import pod_resources
 from wherry.kubelet.devices.choosing import CannotAllocate
 from wherry.kubelet.devices.device_plugins import NotYet
 from wherry.kubelet.devices.dra.usable import NotPrepared
@@ -241,6 +242,7 @@ class Builder:
             # Written before anything is started by it.
             self._context.allocations.actuate_pod(pod)
             await self._context.allocations.save(uid_of(pod))
+            await self._context.managers.save()
         parent, host = await self._on_disk(pod, prepare)
         resolver = pod_resolver(pod, host, config.cluster_dns, config.cluster_domain)
         if fresh is not None and falls_back(pod, config.cluster_dns):
@@ -253,7 +255,9 @@ class Builder:
     def _make_cgroup(self, pod: Object) -> str:
         began = perf_counter()
         try:
-            return self._context.cgroups.create(pod)
+            return self._context.cgroups.create(
+                pod, self._context.managers.without_quota(pod, pod_resources(pod))
+            )
         finally:
             self._context.metrics.cgroup_manager.observe(perf_counter() - began, "create")
 

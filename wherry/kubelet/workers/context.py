@@ -21,6 +21,7 @@ from wherry.kubelet.probes.runner import Probes
 from wherry.kubelet.references import References
 from wherry.kubelet.runtimes.runtime import Runtime, RuntimeStatus
 from wherry.kubelet.status_writer import StatusWriter
+from wherry.kubelet.topology.managers import Managers
 from wherry.kubelet.users import UserRanges
 from wherry.kubelet.volumes.pod_volumes import PodVolumes
 from wherry.kubelet.volumes.tokens import Tokens
@@ -51,6 +52,7 @@ class WorkerContext:
     probes: Probes
     hooks: Hooks
     devices: NodeDevices
+    managers: Managers
     cgroups: PodCgroups
     allocations: Allocations
     back_off: BackOff

@@ -81,6 +81,7 @@ class PodWorkers:
             count_requested(self._context.metrics, worker.pod, new)
             worker.update(new)
             if is_terminal(new):
+                self._context.managers.release(uid_of(new))
                 self._resizes.room()
         self._resizes.changed(new)
 
@@ -116,6 +117,8 @@ class PodWorkers:
         objection = None if was_admitted else self._objection(wanted, others)
         if objection is not None and objection[0] in SHORTAGES and is_critical(pod):
             objection = self._preempt(wanted, others)
+        if objection is None and not is_terminal(pod):
+            objection = self._context.managers.admit(wanted)
         if objection is not None:
             worker.reject(*objection)
         worker.poke()
@@ -285,6 +288,7 @@ class PodWorkers:
     def _gone(self, pod_uid: str) -> None:
         worker = self._workers.pop(pod_uid, None)
         self._context.allocations.forget(pod_uid)
+        self._context.managers.release(pod_uid)
         self._resizes.room()
         if worker is not None:
             log.info("pod %s is gone", pod_uid)

@@ -55,7 +55,7 @@ class Resizer:
 
     async def _try(self, pod: Object, changes: Sequence[Change]) -> str:
         cgroups = self._context.cgroups
-        wanted = pod_resources(pod)
+        wanted = self._context.managers.without_quota(pod, pod_resources(pod))
         has = await self._on_disk(pod, partial(cgroups.limits, pod))
         if error := await self._memory_error(pod, changes, wanted, has):
             return f"cannot decrease memory limits: {error}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -209,7 +209,9 @@ class Starter:
         terms = NodeTerms(
             context.memory_bytes, 0 if config.restrict_oom_score else -1000, config.seccomp_default
         )
-        return container_spec(pod, start, image, env, mounts, terms, devices)
+        spec = container_spec(pod, start, image, env, mounts, terms, devices)
+        placed = context.managers.placed(uid_of(pod), container["name"], spec.resources)
+        return replace(spec, resources=placed)
 
     def _own_mounts(self, pod: Object, start: Start, taken: set[str]) -> list[Mount]:
         """The files the kubelet itself puts into every container."""

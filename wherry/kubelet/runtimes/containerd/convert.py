@@ -208,6 +208,11 @@ def to_linux_resources(resources: Resources) -> cri.LinuxContainerResources:
         cpu_period=resources.cpu_period_us,
         memory_limit_in_bytes=resources.memory_limit_bytes,
         oom_score_adj=resources.oom_score_adj,
+        cpuset_cpus=resources.cpus,
+        cpuset_mems=resources.memory_nodes,
+        hugepage_limits=[
+            cri.HugepageLimit(page_size=size, limit=limit) for size, limit in resources.huge_pages.items()
+        ],
     )
 
 
