@@ -222,7 +222,7 @@ async def test_many_are_given_up_in_portions() -> None:
         await asyncio.sleep(0)
         ended.append(sum(one.is_aborted for one in made))
     assert ended[-1] == budget.cut_off > 150
-    assert max(after - before for before, after in pairwise(ended)) <= 32
+    assert max(after - before for before, after in pairwise(ended)) <= 8
 
 
 async def test_those_who_are_cut_off_are_told_of_in_one_line(

@@ -24,7 +24,7 @@ UNDER_TLS_BYTES = 64 * 1024
 """So much of what TLS was given waits below it, where nobody sees it, before anything waits in TLS."""
 _AT_ONCE_BYTES = 8 * SLICE_BYTES
 """So much of one connection goes out in one pass of the event loop."""
-_GIVEN_UP_BYTES = 64 * 1024
+_GIVEN_UP_BYTES = 256 * 1024
 """To end a connection costs a pass of the loop as much as writing this."""
 
 
