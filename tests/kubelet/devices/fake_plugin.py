@@ -29,6 +29,8 @@ class FakePlugin:
         self.started: list[list[str]] = []
         self.preferred: list[str] = []
         self.failure = ""
+        self.variable = ""
+        """One more thing it gives."""
         self.raw: bytes | None = None
         """What it sends in place of lists."""
         self.gate: asyncio.Event | None = None
@@ -102,7 +104,7 @@ class FakePlugin:
             self.allocated.append(sorted(ids))
             answers.append(
                 MESSAGES.ContainerAllocateResponse(
-                    envs={"FAKE_DEVICES": ",".join(sorted(ids))},
+                    envs={"FAKE_DEVICES": ",".join(sorted(ids)), "MORE": self.variable},
                     mounts=[MESSAGES.Mount(container_path="/fake", host_path="/opt/fake", read_only=True)],
                     devices=[
                         MESSAGES.DeviceSpec(

@@ -120,6 +120,22 @@ async def test_a_plugin_that_refuses_fails_the_pod(made: Node, plug: Plug) -> No
     await made.ready("next")
 
 
+@pytest.mark.parametrize(
+    ("size", "error"),
+    [
+        (300 << 10, "the allocation response has"),
+        (5 << 20, "rpc error: code = ResourceExhausted desc = "),
+    ],
+)
+async def test_an_answer_may_have_so_many_bytes(made: Node, plug: Plug, size: int, error: str) -> None:
+    plugin = await plug(GPU, healthy("g0"))
+    await offered(made, "1", "1")
+    plugin.variable = "x" * size
+    await made.create("p", limits(1))
+    status = await made.until("p", lambda status: status.get("phase") == "Failed")
+    assert error in status["message"]
+
+
 async def test_init_containers_lend_their_devices(made: Node, plug: Plug) -> None:
     plugin = await plug(GPU, healthy("g0", "g1", "g2"))
     await offered(made, "3", "3")

@@ -37,6 +37,7 @@ from wherry.kubelet.devices.inventory import STOP_GRACE_S, Device, Inventory, To
 from wherry.kubelet.devices.messages import MESSAGES, REGISTRATION, VERSION
 from wherry.kubelet.metrics import KubeletMetrics
 from wherry.kubelet.plugins.calls import (
+    MOST_KEPT_BYTES,
     OutsideFolder,
     PluginFailure,
     PluginServer,
@@ -45,7 +46,7 @@ from wherry.kubelet.plugins.calls import (
     socket_below,
 )
 from wherry.kubelet.plugins.watcher import NotRegistered
-from wherry.kubelet.pod import all_containers, init_containers, is_sidecar, regular_containers
+from wherry.kubelet.pod import init_containers, is_sidecar, regular_containers
 from wherry.objects.meta import Object, key_of, uid_of
 from wherry.objects.quantity import whole
 
@@ -374,6 +375,10 @@ class DevicePlugins:
         if not answer.container_responses:
             raise CannotAllocate("no containers return in allocation response")
         data: bytes = answer.container_responses[0].SerializeToString()
+        if len(data) > MOST_KEPT_BYTES:
+            raise CannotAllocate(
+                f"the allocation response has {len(data)} bytes, more than {MOST_KEPT_BYTES}"
+            )
         return data
 
     async def options(self, pod: Object, container: Mapping[str, Any]) -> DeviceOptions:
@@ -447,7 +452,7 @@ class DevicePlugins:
         if not self.assignments.has_pod(uid):
             return {}
         found: dict[str, list[Object]] = {}
-        for container in all_containers(pod):
+        for container in regular_containers(pod):
             for resource, assigned in sorted(self.assignments.of(uid, container["name"]).items()):
                 health = [
                     {"resourceID": one, "health": self._health(resource, one)} for one in sorted(assigned.ids)

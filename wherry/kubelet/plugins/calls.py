@@ -17,6 +17,8 @@ from wherry.kit.deadline import within
 
 MOST_BYTES = 4 << 20
 """What one message may have: the bound of gRPC libraries, upstream's too."""
+MOST_KEPT_BYTES = 256 << 10
+"""What of an answer is kept for one container or claim: it is written to disk."""
 LONGEST_PATH = 107
 """The bytes a socket's path may have (`sun_path` of unix(7))."""
 DIAL_TIMEOUT_S = 10.0

@@ -194,6 +194,49 @@ async def test_an_agent_killed_at_any_step(made: Node, drive: Drive, step: str) 
     assert driver.unprepared
 
 
+async def test_an_agent_killed_while_a_driver_prepares(made: Node, drive: Drive) -> None:
+    driver = await drive()
+    driver.gate = asyncio.Event()
+    await make_claim(made)
+    await use(made, "p")
+
+    async def asked() -> bool:
+        await made.clock.advance(0.1)
+        return (made.config.root_dir / "dra_manager_state").exists()
+
+    await eventually(asked)
+    (entry,) = state_of(made)
+    assert entry["DriverState"] == {"gpu.example.com": {"Devices": []}}
+    await made.restart()
+    driver.gate.set()
+    await eventually(lambda: len(driver.registrant.told) == 2)
+    await made.ready_in_time("p")
+    assert state_of(made)[0]["DriverState"]["gpu.example.com"]["Devices"]
+
+
+async def test_a_pod_deleted_while_a_driver_prepares_is_given_back(made: Node, drive: Drive) -> None:
+    driver = await drive()
+    driver.gate = asyncio.Event()
+    claim = await make_claim(made)
+    await use(made, "p")
+
+    async def asked() -> bool:
+        await made.clock.advance(0.1)
+        return (made.config.root_dir / "dra_manager_state").exists()
+
+    await eventually(asked)
+    await made.admin.delete(PODS, "p", "default", grace_period_s=1)
+
+    async def gone() -> bool:
+        await made.clock.advance(1)
+        return await made.gone("p")
+
+    await eventually(gone)
+    assert driver.unprepared == [[uid_of(claim)]]
+    assert state_of(made) == []
+    driver.gate.set()
+
+
 async def test_claims_of_a_pod_that_went_while_the_agent_was_away(made: Node, drive: Drive) -> None:
     driver = await drive()
     claim = await make_claim(made)

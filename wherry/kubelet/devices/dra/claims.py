@@ -46,8 +46,8 @@ from wherry.kubelet.devices.dra.usable import (
     wanted_claims,
 )
 from wherry.kubelet.metrics import KubeletMetrics
-from wherry.kubelet.plugins.calls import PluginFailure
-from wherry.kubelet.pod import all_containers
+from wherry.kubelet.plugins.calls import MOST_KEPT_BYTES, PluginFailure
+from wherry.kubelet.pod import regular_containers
 from wherry.objects.meta import Object, name_of, namespace_of, uid_of
 from wherry.objects.quantity import whole
 
@@ -162,7 +162,14 @@ class Claims:
         except PluginFailure as error:
             raise NotPrepared(f"NodePrepareResources: {error}") from error
         for info, result in _results(infos, answer.claims, "NodePrepareResources"):
+            if result.ByteSize() > MOST_KEPT_BYTES:
+                raise NotPrepared(
+                    f"NodePrepareResources: more than {MOST_KEPT_BYTES} bytes for one ResourceClaim"
+                )
             if len(result.devices) > MOST_DEVICES:
+                raise NotPrepared(
+                    f"NodePrepareResources: more than {MOST_DEVICES} devices for one ResourceClaim"
+                )
                 raise NotPrepared(
                     f"NodePrepareResources: more than {MOST_DEVICES} devices for one ResourceClaim"
                 )
@@ -255,7 +262,7 @@ class Claims:
             return {}
         claims = {one.name: one.claim for one in wanted_claims(pod) if one.claim}
         found: dict[str, list[Object]] = {}
-        for container in all_containers(pod):
+        for container in regular_containers(pod):
             statuses: dict[str, Object] = {}
             for asked in (container.get("resources") or {}).get("claims") or ():
                 info = self._infos.find(namespace_of(pod), claims.get(asked["name"], ""))
