@@ -239,3 +239,17 @@ def test_threads_may_use_one_cluster_at_once() -> None:
             made = list(pool.map(lambda number: make(c.client, number), range(40)))
         assert {m["metadata"]["name"] for m in c.client.list("cm", "default")} >= set(made)
         assert len(set(made)) == 40
+
+
+@pytest.mark.parametrize(
+    "source", ["", "\n", "# nothing\n---\n", {"apiVersion": "v1", "kind": "List", "items": []}]
+)
+def test_nothing_to_apply(source: Any, tmp_path: Path) -> None:
+    """A variable that is empty by mistake would test nothing (kubectl: "no objects passed to apply")."""
+    empty = tmp_path / "empty.yaml"
+    empty.write_text("# nothing\n")
+    with Cluster(controllers="none", scheduler=False) as c:
+        for given in (source, [source], empty, str(empty), tmp_path):
+            with pytest.raises(ManifestError, match="there are no objects in it; give a manifest of one at"):
+                c.apply(given)
+        assert c.apply([]) == [], "a list that somebody made is as long as it is"

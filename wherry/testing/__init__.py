@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from wherry.testing.settings import SettingsError
     from wherry.testing.snapshot import Snapshot, SnapshotError
     from wherry.testing.watch import WatchEndedError
+    from wherry.testing.world import RestartError
 
 _PLACES = {
     "AsyncCluster": "wherry.testing.cluster",
@@ -30,6 +31,7 @@ _PLACES = {
     "ClosedError": "wherry.testing.loop_thread",
     "Cluster": "wherry.testing.cluster",
     "ManifestError": "wherry.testing.manifests",
+    "RestartError": "wherry.testing.world",
     "SettingsError": "wherry.testing.settings",
     "Snapshot": "wherry.testing.snapshot",
     "SnapshotError": "wherry.testing.snapshot",
@@ -46,6 +48,7 @@ __all__ = [
     "ClosedError",
     "Cluster",
     "ManifestError",
+    "RestartError",
     "SettingsError",
     "Snapshot",
     "SnapshotError",

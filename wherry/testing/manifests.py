@@ -19,6 +19,7 @@ FIRST = ("CustomResourceDefinition", "Namespace", "PriorityClass", "ServiceAccou
 
 
 GIVEN = "the YAML given"
+GIVEN_OBJECT = "the object given"
 
 
 class ManifestError(ValueError):
@@ -36,19 +37,28 @@ def read_manifests(source: Any, is_given_up: Callable[[], bool] = lambda: False)
 
 def _read(source: Any, is_given_up: Callable[[], bool]) -> Iterator[Object]:
     if isinstance(source, Path):
-        yield from _read_path(source, is_given_up)
+        yield from _some(_read_path(source, is_given_up), str(source))
     elif isinstance(source, str):
         if "\n" not in source and source.endswith(SUFFIXES):
-            yield from _read_path(Path(source), is_given_up)
+            yield from _some(_read_path(Path(source), is_given_up), source)
         else:
-            yield from _read_text(source, GIVEN)
+            yield from _some(_read_text(source, GIVEN), GIVEN)
     elif isinstance(source, Mapping):
-        yield from _take_apart(source, "the object given")
+        yield from _some(_take_apart(source, GIVEN_OBJECT), GIVEN_OBJECT)
     elif isinstance(source, Sequence):
         for part in source:
             yield from _read(part, is_given_up)
     else:
         raise ManifestError(f"{type(source).__name__} is no manifest; give YAML, a path, an object or a list")
+
+
+def _some(objects: Iterator[Object], where: str) -> Iterator[Object]:
+    """The objects. None is an error, as to kubectl ("no objects passed to apply"); a list may be empty."""
+    first = next(objects, None)
+    if first is None:
+        raise ManifestError(f"{where}: there are no objects in it; give a manifest of one at least")
+    yield first
+    yield from objects
 
 
 def _read_path(path: Path, is_given_up: Callable[[], bool]) -> Iterator[Object]:

@@ -177,7 +177,7 @@ async def test_profiles(setup: Setup) -> None:
     assert (await setup.text("/debug/pprof/nothing"))[0] == 404
 
 
-def test_the_stacks_of_tasks_without_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_stacks_of_tasks_without_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
     """As those of compiled coroutines are."""
 
     async def somewhere() -> None: ...
@@ -185,4 +185,4 @@ def test_the_stacks_of_tasks_without_a_line(monkeypatch: pytest.MonkeyPatch) -> 
     frame = SimpleNamespace(f_code=somewhere.__code__, f_lineno=None)
     task = SimpleNamespace(get_name=lambda: "compiled", get_stack=lambda: [frame])
     monkeypatch.setattr(asyncio, "all_tasks", lambda: [task])
-    assert f"line {somewhere.__code__.co_firstlineno}, in {somewhere.__qualname__}" in _stacks()
+    assert f"line {somewhere.__code__.co_firstlineno}, in {somewhere.__qualname__}" in await _stacks()

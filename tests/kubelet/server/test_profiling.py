@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import linecache
 import threading
+from typing import Any
 
 import pytest
 
 from tests.conftest import eventually
 from wherry.kit.httpd.message import Connection, Request, RequestHeaders, Response
 from wherry.kubelet.server.answers import NotServed
-from wherry.kubelet.server.profiling import LONGEST_S, Profiling
+from wherry.kubelet.server.profiling import LONGEST_S, Profiling, _stacks
 
 
 def _request(seconds: int) -> Request:
@@ -57,3 +59,19 @@ async def test_until_the_thread_has_ended_no_other_begins(monkeypatch: pytest.Mo
         await profiling.page(_request(60))
     may_end.set()
     await eventually(lambda: not profiling.is_taking)
+
+
+async def test_source_lines_are_read_beside_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    readers: set[int] = set()
+    read = linecache.getline
+
+    def noted(filename: str, lineno: int, module_globals: dict[str, Any] | None = None) -> str:
+        readers.add(threading.get_ident())
+        return read(filename, lineno, module_globals)
+
+    monkeypatch.setattr(linecache, "getline", noted)
+    stacks = await _stacks()
+    assert "in test_source_lines_are_read_beside_the_loop" in stacks
+    assert "stacks = await _stacks()" in stacks
+    assert readers
+    assert threading.get_ident() not in readers

@@ -10,6 +10,7 @@ from typing import Protocol, runtime_checkable
 from urllib.parse import parse_qs
 
 from wherry.kit.clock import Clock
+from wherry.kit.disk import Disk
 from wherry.kit.httpd.message import Answer, Request
 from wherry.kit.integers import parse_unsigned
 from wherry.kubelet.runtimes.failures import RuntimeFailure
@@ -17,6 +18,9 @@ from wherry.kubelet.runtimes.runtime import Runtime
 from wherry.kubelet.server.answers import NOT_THERE, NotServed, json_of
 from wherry.kubelet.server.containers import ContainerDoors
 from wherry.objects.meta import format_time
+
+DIRECTORY_TIMEOUT_S = 10.0
+"""A disk that does not answer in this time fails the request; it holds nobody else."""
 
 
 @runtime_checkable
@@ -31,11 +35,14 @@ class Checkpointer(Protocol):
 class Checkpoints:
     """Writes checkpoints into `directory`."""
 
-    def __init__(self, runtime: Runtime, doors: ContainerDoors, directory: Path, clock: Clock) -> None:
+    def __init__(
+        self, runtime: Runtime, doors: ContainerDoors, directory: Path, clock: Clock, disk: Disk
+    ) -> None:
         self._runtime = runtime
         self._doors = doors
         self._directory = directory
         self._clock = clock
+        self._disk = disk
 
     async def page(self, request: Request) -> Answer:
         """POST `/checkpoint/{namespace}/{pod}/{container}[?timeout=S]`. Raises NotServed."""
@@ -53,10 +60,13 @@ class Checkpoints:
         try:
             if not isinstance(self._runtime, Checkpointer):
                 raise RuntimeFailure("the runtime writes no checkpoints")
-            self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            await self._disk.run("checkpoints", self._make_directory, DIRECTORY_TIMEOUT_S)
             await self._runtime.checkpoint(running.id, str(location), timeout_s)
         except (RuntimeFailure, OSError) as error:
             raise NotServed(
                 f"checkpointing of {namespace}/{name}/{container} failed ({error})", 500
             ) from error
         return json_of({"items": [str(location)]})
+
+    def _make_directory(self) -> None:
+        self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)

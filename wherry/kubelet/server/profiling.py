@@ -13,14 +13,16 @@ import logging
 import sys
 import threading
 import time
-import traceback
 from collections import Counter
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from traceback import StackSummary, walk_stack
 from types import FrameType
 from urllib.parse import parse_qs
 
 from wherry.kit.httpd.message import Request, Response
 from wherry.kit.integers import parse_unsigned
+from wherry.kit.portions import Portions, Work
 from wherry.kit.tasks import shared
 from wherry.kubelet.masked import shown_arguments
 from wherry.kubelet.server.answers import NotServed, text
@@ -54,7 +56,7 @@ class Profiling:
         if name == "cmdline":
             return text("\x00".join(shown_arguments(sys.orig_argv)))
         if name == "goroutine":
-            return text(_stacks())
+            return text(await _stacks())
         if name != "profile":
             raise NotServed("Unknown profile\n", 404)
         asked = parse_qs(request.query).get("seconds", [str(DEFAULT_S)])[0]
@@ -107,13 +109,21 @@ def _folded(frame: FrameType | None) -> str:
     return ";".join(reversed(names))
 
 
-def _stacks() -> str:
-    out = io.StringIO()
+async def _stacks() -> str:
+    """Those of threads as they stand now; tasks in portions, so that thousands of them hold nobody up."""
     names = {thread.ident: thread.name for thread in threading.enumerate()}
-    for ident, frame in sys._current_frames().items():
-        out.write(f"thread {names.get(ident, ident)}:\n")
-        out.write("".join(traceback.format_stack(frame)) + "\n")
+    met = {
+        # Source lines are read from files: later, and not on the loop.
+        str(names.get(ident, ident)): StackSummary.extract(walk_stack(frame), lookup_lines=False)
+        for ident, frame in sys._current_frames().items()
+    }
+    for stack in met.values():
+        stack.reverse()  # the call that led to all others first, as in a traceback
+    out = io.StringIO()
+    out.write(await asyncio.to_thread(_threads_text, met))
+    portions = Portions(Work.NODE)
     for task in asyncio.all_tasks():
+        await portions.next()
         out.write(f"task {task.get_name()}:\n")
         for frame in task.get_stack():
             # `Task.print_stack` fails where a frame has no line, as that of a compiled coroutine.
@@ -122,3 +132,7 @@ def _stacks() -> str:
             out.write(f'  File "{code.co_filename}", line {line}, in {code.co_qualname}\n')
         out.write("\n")
     return out.getvalue()
+
+
+def _threads_text(stacks: Mapping[str, StackSummary]) -> str:
+    return "".join(f"thread {name}:\n{''.join(stack.format())}\n" for name, stack in stacks.items())

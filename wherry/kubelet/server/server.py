@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from wherry.kit.certificates import ServedCertificate
 from wherry.kit.clock import Clock
+from wherry.kit.disk import DiskThreads
 from wherry.kit.httpd.message import Answer, Request, Response
 from wherry.kit.httpd.server import Server
 from wherry.kit.metrics import Counter, Gauge, Histogram, Metric
@@ -126,7 +127,9 @@ class KubeletServer:
             else Page(_off("logs endpoint is disabled.\n")),
         }
         if config.checkpoint_dir is not None:
-            checkpoints = Checkpoints(self._runtime, doors, config.checkpoint_dir, self._clock)
+            checkpoints = Checkpoints(
+                self._runtime, doors, config.checkpoint_dir, self._clock, DiskThreads(self._clock)
+            )
             pages["checkpoint"] = Page(checkpoints.page, _POST)
         if not config.is_debugging:
             disabled = Page(_off("Debug endpoints are disabled.\n"))
