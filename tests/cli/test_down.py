@@ -165,3 +165,19 @@ def test_stop_says_what_becomes_of_pods(
     make(machine, runtime=runtime)
     assert run_main(monkeypatch, "stop") == 0
     assert said in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("root")
+def test_a_cluster_that_is_down_is_not_said_to_be_taken_down(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lifecycle = make(machine)
+    assert lifecycle.paths.run.exists()
+    assert run_main(monkeypatch, "down") == 0
+    said = capsys.readouterr()
+    assert f"Taking {lifecycle.config.context} down" in said.err
+    assert "is down; its data" in said.out
+    assert run_main(monkeypatch, "down") == 0
+    said = capsys.readouterr()
+    assert said.err == ""
+    assert "Cluster default is down already; its data stays in" in said.out

@@ -40,3 +40,10 @@ def test_help_of_kubectl_begins_with_the_name(arguments: tuple[str, ...], tmp_pa
     first, *_, last = done.stdout.splitlines()
     assert first.startswith("wherry kubectl [--name NAME] ...")
     assert last.startswith("kubectl")
+
+
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name not in ("image", "kubectl")])
+def test_values_are_not_called_by_their_types_in_python(name: str) -> None:
+    options = help_of(*name.split()).partition("Options:")[2].partition("Flags:")[0]
+    assert "<" not in options
+    assert "list[" not in options

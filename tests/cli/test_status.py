@@ -58,6 +58,14 @@ def words(component: dict[str, Any]) -> str:
             },
             "stopped, exit code 1 at 2026-03-01 10:00:00, again in 4 s",
         ),
+        (
+            {**RUNS, "restarts": 9, "lastExit": f"the registries cannot be used: {'x' * 300}"},
+            "pid 7, ready, 1.0 MB, restarted 9 times, last: the registries cannot be used: ...",
+        ),
+        (
+            {**RUNS, "ready": False, "restarts": 9, "lastExit": "x" * 300},
+            f"pid 7, not ready, 1.0 MB, restarted 9 times, last: {'x' * 300}",
+        ),
         ({"name": "server", "pid": None, "ready": False, "residentBytes": 0}, "stopped"),
     ],
 )

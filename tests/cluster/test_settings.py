@@ -260,6 +260,8 @@ def test_labels_and_taints_are_written_as_people_write_them() -> None:
         "example.com/rack": "7",
         "bare": "",
     }
+    with pytest.raises(ValueError, match=r"^a b is no label: .*; give KEY=VALUE$"):
+        parse("node_labels", "a b")
     assert parse("node_taints", "only=tests:NoSchedule, gone:NoExecute") == (
         "only=tests:NoSchedule",
         "gone:NoExecute",

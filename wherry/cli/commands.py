@@ -17,7 +17,7 @@ from wherry.cli.kubeconfig import kubeconfig
 from wherry.cli.kubectl import become_kubectl, completions
 from wherry.cli.list import list_
 from wherry.cli.logs import logs
-from wherry.cli.options import cluster_names
+from wherry.cli.options import cluster_names, with_value_names
 from wherry.cli.processes import agent, server
 from wherry.cli.start import start
 from wherry.cli.status import status
@@ -80,4 +80,8 @@ app.command(
     }
 )(kubectl)
 app.add_typer(image, name="image")
+for group in (app, image):
+    for registered in group.registered_commands:
+        if registered.callback is not None:
+            registered.callback = with_value_names(registered.callback)
 components.register(app)

@@ -61,9 +61,11 @@ def down(name: Name = None, data_dir: DataDir = None, every: Every = False) -> N
     """
     for lifecycle in _chosen(name, data_dir, every):
         _require_root(lifecycle)
-        with Steps().step(f"Taking {lifecycle.config.context} down"):
-            lifecycle.tear_down()
-        say(f"Cluster {lifecycle.config.name} is down; its data stays in {lifecycle.paths.data}.")
+        was_down = lifecycle.is_down()
+        with Steps(show=not was_down).step(f"Taking {lifecycle.config.context} down"):
+            lifecycle.tear_down()  # also of one that is: what a crash left of it goes
+        already = " already" if was_down else ""
+        say(f"Cluster {lifecycle.config.name} is down{already}; its data stays in {lifecycle.paths.data}.")
 
 
 def delete(name: Name = None, data_dir: DataDir = None, every: Every = False, yes: Yes = False) -> None:

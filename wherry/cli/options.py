@@ -7,9 +7,10 @@ import math
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, get_args
 
 import typer
+from typer.models import OptionInfo
 
 from wherry.cli.failures import USAGE, Failure
 from wherry.cli.selection import known_names
@@ -108,6 +109,24 @@ Output = Annotated[str, typer.Option("--output", "-o", help="text or json.")]
 Wait = Annotated[
     float, typer.Option(help="Seconds to wait for the node to be Ready.", parser=_wait, metavar="FLOAT")
 ]
+
+
+def with_value_names(command: Callable[..., None]) -> Callable[..., None]:
+    """Have the help of a command call the values of its options TEXT and PATH, not by Python's types."""
+    given = inspect.signature(command, eval_str=True)
+    for parameter in given.parameters.values():
+        for info in getattr(parameter.annotation, "__metadata__", ()):
+            kinds = {parameter.annotation.__origin__, *_within(parameter.annotation.__origin__)}
+            if info.metavar is None and bool not in kinds and isinstance(info, OptionInfo):
+                info.metavar = "PATH" if Path in kinds else "TEXT"
+    command.__signature__ = given  # type: ignore[attr-defined]  # what inspect looks at first
+    return command
+
+
+def _within(kind: Any) -> set[Any]:
+    """The types a type is made of: of `list[Path] | None` list[Path], Path and None."""
+    parts = get_args(kind)
+    return set(parts).union(*(_within(part) for part in parts))
 
 
 def with_settings(command: Callable[..., None]) -> Callable[..., None]:

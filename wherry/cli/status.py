@@ -25,6 +25,8 @@ from wherry.cluster.values import SIMULATED
 from wherry.kit.pid_files import is_held
 from wherry.kit.processes import ProcessRecord
 
+SHOWN_OF_THE_PAST = 60
+"""So many characters are shown of why a process ended that is ready again."""
 LOOK_EVERY_S = 1.0
 """How often a cluster that is stopped is looked at: its directory may be gone, so nothing tells."""
 
@@ -202,6 +204,8 @@ def _remarks(component: dict[str, Any]) -> Iterator[str]:
         yield f"failing: {', '.join(component['failingChecks'])}"
     if component.get("lastExit"):
         ended = component["lastExit"]
+        if component["ready"] and len(ended) > SHOWN_OF_THE_PAST:  # all of it is in its log, and in JSON
+            ended = f"{ended[:SHOWN_OF_THE_PAST].rpartition(' ')[0] or ended[:SHOWN_OF_THE_PAST]} ..."
         if "lastExitAt" in component:
             at = datetime.fromisoformat(component["lastExitAt"]).astimezone()
             ended += f" at {at:%Y-%m-%d %H:%M:%S}"

@@ -67,7 +67,7 @@ def up(
     with when_interrupted("nothing was changed"):
         lifecycle = select(name, data_dir, config, settings)
         fresh = not lifecycle.exists()
-    brought = bring_up(lifecycle, wait, Steps(not as_json))
+    brought = bring_up(lifecycle, wait, Steps())
     with when_interrupted(_runs_on(lifecycle)):
         if as_json:
             start_at_boot(lifecycle)

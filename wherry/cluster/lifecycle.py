@@ -388,6 +388,10 @@ class Lifecycle:
             if record is not None:
                 record.terminate(STOP_GRACE_S)
 
+    def is_down(self) -> bool:
+        """Whether nothing of it runs, and nothing it made on the machine is known of."""
+        return not (self.is_running() or self.paths.run.exists() or self.paths.node_notes())
+
     def tear_down(self) -> None:
         """Stop, then end every container and take back mounts, interfaces, routes, rules and the boot unit.
 

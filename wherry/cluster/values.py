@@ -186,7 +186,8 @@ def labels_of(value: Any) -> dict[str, str]:
         labels = {key: text for key, _, text in parts}
     for key, text in labels.items():
         if errors := [*qualified_name_errors(key), *label_value_errors(text)]:
-            raise ValueError(f"{key}={text} is no label: {errors[0]}")
+            label = f"{key}={text}" if text else key
+            raise ValueError(f"{label} is no label: {errors[0]}; give KEY=VALUE")
         if is_closed_label(key):
             raise ValueError(
                 f"{key} is not for a node to give itself; use a domain of your own, or kubectl label node"

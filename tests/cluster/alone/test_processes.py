@@ -190,7 +190,7 @@ def run(name: str, *flags: str) -> subprocess.CompletedProcess[str]:
         ("apiserver", ["--etcd-servers=http://x"], 2, "Error: --etcd-servers: objects are kept in SQLite"),
         ("controllers", ["--leader-elect=x"], 2, 'Error: invalid argument "x" for "--leader-elect" flag'),
         ("scheduler", ["--kubeconfig=/nowhere"], 2, "Error: /nowhere: no such file; check --kubeconfig"),
-        ("scheduler", ["--config=/nowhere"], 1, "Error: /nowhere: No such file or directory"),
+        ("scheduler", ["--config=/nowhere"], 2, "Error: /nowhere: No such file or directory; check --config"),
     ],
 )
 def test_what_cannot_be_followed_is_said_in_one_line(
@@ -211,6 +211,20 @@ def test_a_port_in_use_is_said_with_the_flag_that_chooses_another(tmp_path: Path
     assert done.returncode == 78
     assert f"cannot listen on 127.0.0.1:{port}: " in done.stderr
     assert "choose with --secure-port" in done.stderr
+
+
+@pytest.mark.parametrize("elects", ["true", "false"])
+def test_a_second_process_says_that_its_port_is_taken_and_no_more(tmp_path: Path, elects: str) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        flags = [f"--secure-port={port}", "--bind-address=127.0.0.1", f"--leader-elect={elects}"]
+        done = run("controllers", f"--kubeconfig={kubeconfig_to_nowhere(tmp_path)}", *flags)
+    assert done.returncode == 78
+    assert [line for line in done.stderr.splitlines() if "changes nothing" not in line] == [
+        f"Error: cannot listen on 127.0.0.1:{port}: Address already in use; choose with --secure-port"
+    ]
 
 
 def kubeconfig_to_nowhere(directory: Path) -> Path:

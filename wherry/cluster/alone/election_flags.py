@@ -73,8 +73,9 @@ async def run_elected(
     PermanentError.
     """
     try:
-        part, check = _elected(values, client, clock, random, make, events)
+        build, check = _elected(values, client, clock, random, make, events)
         async with answering_health(values, {"leaderElection": check}):
+            part = build()  # nothing is there to be closed where health cannot be answered
             if await begun(part.start(), stop):
                 announce()
                 await stop.wait()
@@ -91,9 +92,9 @@ def _elected(
     random: Random,
     make: Callable[[], Part],
     events: EventRecorder,
-) -> tuple[Part, Check]:
-    """The part, and what says whether it leads as it should."""
+) -> tuple[Callable[[], Part], Check]:
+    """What makes the part, and what says whether it leads as it should."""
     if not values.is_on("leader-elect"):
-        return make(), str
+        return make, str
     election = LeaderElection(client, clock, random, election_config(values), events)
-    return Elected(election, make, lead_lost), partial(election.stale_lead, TOLERATED_S)
+    return partial(Elected, election, make, lead_lost), partial(election.stale_lead, TOLERATED_S)

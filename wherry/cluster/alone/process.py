@@ -41,6 +41,7 @@ def main(name: str, flags: Sequence[Flag], run: Run) -> NoReturn:
     if any(argument.replace("_", "-").partition("=")[::2] in SAYS_VERSION for argument in arguments):
         sys.stdout.write(f"Kubernetes {KUBERNETES_VERSION}\n")
         sys.exit(0)
+    values = Values(component.upstream, {}, {})
     try:
         values = parse(component.upstream, flags, arguments)
         set_up_logging("DEBUG" if values.number("v") >= DEBUG_FROM else "INFO")
@@ -53,6 +54,8 @@ def main(name: str, flags: Sequence[Flag], run: Run) -> NoReturn:
     except PermanentError as error:
         _end(str(error), EXIT_PERMANENT)
     except OSError as error:
+        if flag := flag_of(values, error):
+            _end(f"{error.filename}: {error.strerror}; check --{flag}", EXIT_USAGE)
         where = f"{error.filename}: " if error.filename else ""
         _end(f"{where}{error.strerror or error}", EXIT_FAILED)
     except ApiError as error:
@@ -61,6 +64,11 @@ def main(name: str, flags: Sequence[Flag], run: Run) -> NoReturn:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)
+
+
+def flag_of(values: Values, error: OSError) -> str:
+    """The flag that names the file an error is about, "" when none does."""
+    return next((name for name, given in values.given.items() if given and given == error.filename), "")
 
 
 async def begun(starting: Awaitable[None], stop: asyncio.Event) -> bool:
