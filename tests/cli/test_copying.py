@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.openings import openings
 from wherry.cli.copying import CopyFailure, Owner, copy_in, copy_out
+from wherry.kit.trees import remove_tree
 
 OWN = Owner(os.getuid(), os.getgid())
 
@@ -114,3 +118,67 @@ def test_what_is_not_there(box: Box) -> None:
     (box.here / "a").write_text("a")
     with pytest.raises(CopyFailure, match="in the container"):
         box.into(box.here / "a", "/none/x")
+
+
+DEEP = 1500
+
+
+def test_trees_as_deep_as_the_kernel_makes_them(box: Box) -> None:
+    """Deeper than Python's stack, longer than a path may be, and more levels than files are open by default."""
+    deep = os.open(box.here, os.O_RDONLY | os.O_DIRECTORY)
+    for _ in range(DEEP):
+        os.mkdir("level", dir_fd=deep)
+        below = os.open("level", os.O_RDONLY | os.O_DIRECTORY, dir_fd=deep)
+        os.close(deep)
+        deep = below
+    os.close(os.open("file", os.O_WRONLY | os.O_CREAT, 0o600, dir_fd=deep))
+    os.close(deep)
+    try:
+        assert box.into(box.here / "level", "/data/in") == 1
+        assert box.out_of("/data/in", box.here / "out") == 1
+        assert box.skipped == []
+    finally:
+        for one in (box.here / "level", box.here / "out", box.root / "data/in"):
+            remove_tree(one)
+
+
+@pytest.mark.parametrize(
+    ("code", "remedy"),
+    [
+        (errno.ENOSPC, "No space left on device; free some space there, or copy elsewhere"),
+        (errno.EROFS, "Read-only file system; copy to a volume that can be written"),
+        (errno.EMFILE, "Too many open files; raise the limit of open files (ulimit -n)"),
+        (errno.EIO, "Input/output error"),
+    ],
+)
+@pytest.mark.parametrize("is_out", [False, True])
+def test_what_the_system_refuses_is_one_line(
+    box: Box, monkeypatch: pytest.MonkeyPatch, code: int, remedy: str, is_out: bool
+) -> None:
+    (box.here / "a").write_text("a")
+
+    def refuse(*_: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr("shutil.copyfileobj", refuse)
+    with open_files_stay(), pytest.raises(CopyFailure) as caught:
+        if is_out:
+            box.out_of("/etc/app.conf", box.here)
+        else:
+            box.into(box.here / "a", "/data/")
+    assert str(caught.value) == f"{'/etc/app.conf' if is_out else box.here / 'a'}: {remedy}"
+
+
+def test_places_that_are_none(box: Box) -> None:
+    with open_files_stay(), pytest.raises(CopyFailure, match="none/below: No such file or directory"):
+        box.out_of("/etc/app.conf", box.here / "none/below")
+    with open_files_stay(), pytest.raises(CopyFailure, match=r"is no regular file"):
+        box.out_of("/etc/app.conf", Path("/dev/null"))
+
+
+@contextmanager
+def open_files_stay() -> Iterator[None]:
+    """As many descriptors are open after as before."""
+    before = len(os.listdir("/proc/self/fd"))
+    yield
+    assert len(os.listdir("/proc/self/fd")) == before

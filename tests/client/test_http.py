@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import parse_qsl, unquote
 
 import pytest
 
 from tests.timing import PATIENCE_S
+from wherry.api.rbac.roles import ROLES
 from wherry.client import http
+from wherry.client.api import Client
 from wherry.client.http import HttpIdentity, HttpTransport
 from wherry.cluster.pki import Pki
 from wherry.kit.sockets import client_socket
@@ -77,3 +80,74 @@ async def test_its_sockets_notice_a_peer_that_vanished(
         (connection,) = made
         assert connection.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
         await transport.close()
+
+
+NAMES = ("a?b=c", "a#b", "a b", "\u00fc", "a:b", "a?watch=true#x", "a+b", "a&b;c")
+
+
+async def asked_lines(
+    identity: HttpIdentity, work: Callable[[Client], Awaitable[object]]
+) -> tuple[str, Mapping[str, str]]:
+    """The path a server reads, decoded, and the query, of the one request `work` makes."""
+    lines: list[str] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        lines.append(head.partition("\r\n")[0].split(" ")[1])
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Type: application/json\r\n\r\n{}")
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        transport = HttpTransport(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", identity)
+        try:
+            await work(Client(transport))
+        finally:
+            await transport.close()
+    (line,) = lines
+    path, _, query = line.partition("?")
+    assert "#" not in line
+    return unquote(path), dict(parse_qsl(query))
+
+
+async def first_of(stream: AsyncIterator[object]) -> object:
+    return await anext(stream, None)
+
+
+CALLS: dict[str, Callable[[Client, str], Awaitable[object]]] = {
+    "get": lambda c, n: c.get(ROLES, n, n),
+    "list": lambda c, n: c.list(ROLES, n),
+    "watch": lambda c, n: first_of(c.watch(ROLES, n)),
+    "create": lambda c, n: c.create(ROLES, {"metadata": {"name": n, "namespace": n}}),
+    "create_subresource": lambda c, n: c.create_subresource(ROLES, n, n, "status", {}),
+    "update": lambda c, n: c.update(ROLES, {"metadata": {"name": n, "namespace": n}}),
+    "update_status": lambda c, n: c.update_status(ROLES, {"metadata": {"name": n, "namespace": n}}),
+    "patch": lambda c, n: c.patch(ROLES, n, n, {}),
+    "delete": lambda c, n: c.delete(ROLES, n, n),
+    "delete_collection": lambda c, n: c.delete_collection(ROLES, n),
+    "raw": lambda c, n: c.raw(f"/apis/x/{n}"),
+}
+WITHOUT_PATHS = {"beat", "close"}
+
+
+def test_every_call_of_a_client_is_walked() -> None:
+    public = {name for name, one in vars(Client).items() if callable(one) and not name.startswith("_")}
+    assert public == CALLS.keys() | WITHOUT_PATHS
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("name", NAMES)
+async def test_whatever_a_name_has_in_it_stays_in_the_path(
+    identity: HttpIdentity, call: str, name: str
+) -> None:
+    path, query = await asked_lines(identity, lambda client: CALLS[call](client, name))
+    parts = path.split("/")
+    assert name in parts
+    assert "b" not in query
+    assert query.get("watch") == ("true" if call == "watch" else None)
+
+
+async def test_percent_signs_are_themselves(identity: HttpIdentity) -> None:
+    """No name has one: those of paths people give do."""
+    assert (await asked_lines(identity, lambda client: client.raw("/x/100%2f")))[0] == "/x/100%2f"
+    with pytest.raises(ApiError, match="may not contain '%'"):
+        await asked_lines(identity, lambda client: client.get(ROLES, "a%2fb", "n"))

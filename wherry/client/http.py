@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import quote
 
 import aiohttp
 import orjson
@@ -205,7 +206,7 @@ class HttpTransport:
             raise service_unavailable(f"there is no token to prove who we are: {where}") from error
 
     def _url(self, path: str) -> URL:
-        return URL(self._server + path, encoded=True)
+        return URL(self._server + quoted_path(path), encoded=True)
 
     def _heard(self, status: int, payload: bytes, token: str) -> Object:
         """The decoded body of a good answer to a request with that token. Raises ApiError for a bad one."""
@@ -225,6 +226,12 @@ class HttpTransport:
         is_cut_off = isinstance(error, aiohttp.ServerDisconnectedError)
         self._admittance.unreachable(made, error, is_cut_off=is_cut_off)
         return made
+
+
+def quoted_path(path: str) -> str:
+    """A path as it goes over the wire. Whoever asks gives it as it reads (`Transport.call`): whatever a name
+    has in it stays in the name, be it `?`, `#` or `%`."""
+    return quote(path, safe="/:@!$&'()*+,;=-._~")
 
 
 async def _lines(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:

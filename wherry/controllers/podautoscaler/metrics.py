@@ -10,13 +10,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from urllib.parse import quote
 
 from wherry.api.resource import Resource
 from wherry.client.api import Client
 from wherry.controllers.podautoscaler import answers
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object
+from wherry.objects.names import path_segment_errors
 
 RESOURCE_API = "/apis/metrics.k8s.io/v1beta1"
 CUSTOM_API = "/apis/custom.metrics.k8s.io"
@@ -55,7 +55,7 @@ class Metrics:
 
     async def of_resource(self, namespace: str, selector: str, resource: str, container: str) -> Samples:
         """Each pod's use of a resource: of its `container`, or of all if that is ""."""
-        path = f"{RESOURCE_API}/namespaces/{quote(namespace)}/pods"
+        path = f"{RESOURCE_API}/namespaces/{_segment(namespace)}/pods"
         items = await self._items(path, {"labelSelector": selector}, "resource", "get pods.metrics.k8s.io")
         with _reading("resource"):
             read = [_sample_of(item, resource, container) for item in items]
@@ -66,7 +66,7 @@ class Metrics:
 
     async def of_pods(self, namespace: str, selector: str, metric: str, metric_selector: str) -> Samples:
         """Each pod's value of a custom metric."""
-        path = f"namespaces/{quote(namespace)}/pods/*/{quote(metric, safe='')}"
+        path = f"namespaces/{_segment(namespace)}/pods/*/{_segment(metric)}"
         items = await self._custom(path, selector, metric_selector)
         with _reading("custom"):
             return {
@@ -80,21 +80,21 @@ class Metrics:
         self, resource: Resource, namespace: str, name: str, metric: str, metric_selector: str
     ) -> int:
         """The value of a custom metric of one object."""
-        metric = quote(metric, safe="")
+        metric = _segment(metric)
         if (resource.group, resource.kind) == ("", "Namespace"):
-            path = f"namespaces/{quote(name)}/metrics/{metric}"
+            path = f"namespaces/{_segment(name)}/metrics/{metric}"
         else:
             plural = f"{resource.plural}.{resource.group}" if resource.group else resource.plural
-            start = f"namespaces/{quote(namespace)}/" if resource.namespaced else ""
-            path = f"{start}{plural}/{quote(name)}/{metric}"
+            start = f"namespaces/{_segment(namespace)}/" if resource.namespaced else ""
+            path = f"{start}{plural}/{_segment(name)}/{metric}"
         items = await self._custom(path, "", metric_selector)
         with _reading("custom"):
             return _value(items[0])
 
     async def of_external(self, namespace: str, metric: str, selector: str) -> list[int]:
         """The values of an external metric, one for each series the selector finds."""
-        name = quote(metric, safe="")
-        path = f"{EXTERNAL_API}/namespaces/{quote(namespace)}/{name}"
+        name = _segment(metric)
+        path = f"{EXTERNAL_API}/namespaces/{_segment(namespace)}/{name}"
         what = f"get {metric}.external.metrics.k8s.io"
         items = await self._items(path, {"labelSelector": selector}, "external", what)
         with _reading("external"):
@@ -165,3 +165,11 @@ def _value(item: Object) -> int:
 def _told(error: ApiError, what: str) -> str:
     generic = GENERIC.get(error.code, "")
     return f"{generic} ({what})" if generic and error.message in (generic, *PLAIN) else error.message
+
+
+def _segment(name: str) -> str:
+    """A name as it can stand in a path. Raises MetricsError, in the words of upstream's client."""
+    problems = path_segment_errors(name)
+    if problems:
+        raise MetricsError(f'invalid resource name "{name}": [{", ".join(problems)}]')
+    return name
