@@ -124,7 +124,7 @@ DEEP = 1500
 
 
 def test_trees_as_deep_as_the_kernel_makes_them(box: Box) -> None:
-    """Deeper than Python's stack, longer than a path may be, and more levels than files are open by default."""
+    """Deeper than Python's stack, longer than a path may be, with more levels than open files by default."""
     deep = os.open(box.here, os.O_RDONLY | os.O_DIRECTORY)
     for _ in range(DEEP):
         os.mkdir("level", dir_fd=deep)
@@ -162,10 +162,7 @@ def test_what_the_system_refuses_is_one_line(
 
     monkeypatch.setattr("shutil.copyfileobj", refuse)
     with open_files_stay(), pytest.raises(CopyFailure) as caught:
-        if is_out:
-            box.out_of("/etc/app.conf", box.here)
-        else:
-            box.into(box.here / "a", "/data/")
+        box.out_of("/etc/app.conf", box.here) if is_out else box.into(box.here / "a", "/data/")
     assert str(caught.value) == f"{'/etc/app.conf' if is_out else box.here / 'a'}: {remedy}"
 
 

@@ -39,7 +39,7 @@ class Transport(Protocol):
     ) -> Object:
         """Send one request and return the decoded answer. Raises ApiError for any failure status,
 
-        including code 503 when the server cannot be reached. `path` is as it reads, with nothing quoted in it.
+        including code 503 when the server cannot be reached. `path` is as it reads, nothing of it quoted.
         """
         ...
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.kit.httpd.peer import self_signed
 from wherry.kit.yaml_reader import YamlError
 from wherry.kubelet.registries.hosts import auth_tables, hosts_files, write_hosts
 from wherry.kubelet.registries.registries import (
@@ -95,14 +96,42 @@ def test_files_that_are_not_wanted_any_more_go(tmp_path: Path) -> None:
         ),
         (
             "mirrors: {a.example: {endpoint: ['ftp://b.example']}}",
-            "endpoint[0]: 'ftp://b.example' is no URL of a registry; write it as https://HOST[:PORT]",
+            "endpoint[0]: is no URL of a registry; write it as https://HOST[:PORT][/PATH]",
         ),
         ("mirrors: {a.example: {endpoint: ['https://u:p@b.example']}}", "is no URL of a registry"),
         ("mirrors: {a.example: {endpoint: ['https://[::1']}}", "is no URL of a registry"),
         ("mirrors: {a.example: {endpoint: [5]}}", "is no URL of a registry"),
+        ("mirrors: {a.example: {endpoint: ['https://b.example:99999']}}", "is no URL of a registry"),
+        ("mirrors: {a.example: {endpoint: ['https://b.example:0']}}", "is no URL of a registry"),
+        ("mirrors: {a.example: {endpoint: ['https://b.example/v2/%2e%2e']}}", "without escapes"),
+        ("mirrors: {a.example: {endpoint: ['https://b.example/a b']}}", "is no URL of a registry"),
+        ("mirrors: {a.example: {endpoint: ['https://b.example/a#b']}}", "is no URL of a registry"),
+        ("mirrors: {a.example: {endpoint: ['https://b.example/a?']}}", "is no URL of a registry"),
+        ('mirrors: {a.example: {endpoint: ["https://b.example/a\\nb"]}}', "is no URL of a registry"),
+        ("mirrors: {'a.example:99999': {}}", "mirrors: entry 1 is no registry; name its host, and its port"),
+        (
+            "configs: {a.example: {auth: {'reader:hunter2': x}}}",
+            'configs."a.example".auth has a field that is none of username, password, auth, ',
+        ),
+        (
+            "configs: {a.example: {tls: {cert_file: /c}}}",
+            'configs."a.example".tls.key_file: is missing; a certificate and its key go together',
+        ),
+        (
+            "configs: {a.example: {tls: {ca_file: ca.pem}}}",
+            'configs."a.example".tls.ca_file: ca.pem: must be an absolute path',
+        ),
+        (
+            "configs: {a.example: {tls: {ca_file: /no/where}}}",
+            'configs."a.example".tls.ca_file: /no/where: No such file or directory',
+        ),
+        (
+            "configs: {a.example: {tls: {ca_file: /dev/null}}}",
+            'configs."a.example".tls.ca_file: /dev/null: holds no certificate in PEM',
+        ),
         (
             "mirrors: {../../etc: {}}",
-            "is no registry; name its host, and its port if it has one: HOST[:PORT]",
+            "is no registry; name its host, and its port (1 to 65535) if it has one: HOST[:PORT]",
         ),
         ("configs: {'https://a.example': {}}", "is no registry; name its host"),
         ("configs: {'*': {}}", "is no registry; name its host"),
@@ -145,6 +174,23 @@ def test_no_password_is_repeated(tmp_path: Path) -> None:
     file.write_bytes(b"mirrors: {\xe9: {}}")
     with pytest.raises(RegistriesError, match="is no UTF-8 text"):
         read_registries(file)
+
+
+def test_files_of_tls_are_looked_at(tmp_path: Path) -> None:
+    one, other = self_signed(tmp_path, "one"), self_signed(tmp_path, "other")
+    file = tmp_path / "registries.yaml"
+
+    def read(ca: Path, cert: Path, key: Path) -> Registries:
+        file.write_text(
+            f"configs: {{a.example: {{tls: {{ca_file: {ca}, cert_file: {cert}, key_file: {key}}}}}}}"
+        )
+        return read_registries(file)
+
+    assert read(one[0], *one).tls["a.example"].ca_file == str(one[0])
+    with pytest.raises(RegistriesError, match="the key must be that of the certificate"):
+        read(one[0], one[0], other[1])
+    with pytest.raises(RegistriesError, match="are no certificate and its key in PEM"):
+        read(one[0], one[1], one[1])
 
 
 def test_nothing_said_changes_nothing() -> None:

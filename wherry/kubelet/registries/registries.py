@@ -6,6 +6,7 @@ Source: https://docs.k3s.io/installation/private-registry; github.com/rancher/wh
 from __future__ import annotations
 
 import re
+import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -20,8 +21,10 @@ DEFAULT_FILE = Path("/etc/wherry/registries.yaml")
 EVERY = "*"
 LARGEST_BYTES = 1024 * 1024
 _HOST = re.compile(
-    r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?|\[[0-9A-Fa-f:]+\](?::[0-9]{1,5})?"
+    r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:]+\])(?::(?P<port>[0-9]{1,5}))?", re.ASCII
 )
+_PATH = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@-]*)*", re.ASCII)
+"""No escapes: containerd and this agent would make different paths of them."""
 
 
 class RegistriesError(ValueError):
@@ -92,14 +95,52 @@ def read_registries(path: Path) -> Registries:
     if len(text) > LARGEST_BYTES:
         raise RegistriesError(f"{path}: is larger than {LARGEST_BYTES >> 20} MiB")
     try:
-        return parse_registries(text)
+        found = parse_registries(text)
+        for host, tls in found.tls.items():
+            check_files(f'configs."{host}".tls', tls)
     except (RegistriesError, YamlError) as error:
         raise RegistriesError(f"{path}: {error}") from None
+    return found
 
 
-def _without_login(text: str) -> str:
-    """A URL as it may be shown: nobody's password is in it."""
-    return text.rpartition("@")[2][:100]
+def check_files(at: str, tls: Tls) -> None:
+    """Raise RegistriesError unless the files are there and what they should be.
+
+    containerd would find out with the first pull, and say less.
+    """
+    if bool(tls.cert_file) != bool(tls.key_file):
+        lacking = "key_file" if tls.cert_file else "cert_file"
+        raise RegistriesError(f"{at}.{lacking}: is missing; a certificate and its key go together")
+    for name in ("ca_file", "cert_file", "key_file"):
+        file = getattr(tls, name)
+        if not file:
+            continue
+        if not Path(file).is_absolute():
+            raise RegistriesError(f"{at}.{name}: {file}: must be an absolute path")
+        try:
+            with Path(file).open("rb") as opened:
+                opened.read(1)
+        except OSError as error:
+            raise RegistriesError(f"{at}.{name}: {file}: {error.strerror}") from None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        if tls.ca_file:
+            context.load_verify_locations(cafile=tls.ca_file)
+    except (ssl.SSLError, OSError):
+        raise RegistriesError(f"{at}.ca_file: {tls.ca_file}: holds no certificate in PEM") from None
+    try:
+        if tls.cert_file:
+            context.load_cert_chain(tls.cert_file, tls.key_file, password=_no_password)
+    except (ssl.SSLError, OSError, ValueError):
+        raise RegistriesError(
+            f"{at}: {tls.cert_file} and {tls.key_file} are no certificate and its key in PEM; "
+            "the key must be that of the certificate, and without a password"
+        ) from None
+
+
+def _no_password() -> str:
+    """For a key that is encrypted: nobody is there to be asked."""
+    raise ValueError("it has a password")
 
 
 def parse_registries(text: str) -> Registries:
@@ -109,7 +150,7 @@ def parse_registries(text: str) -> Registries:
     document.only("mirrors", "configs")
     configs = {host: part for host, part in document.parts("configs") if part.only("auth", "tls")}
     return Registries(
-        mirrors={_host(at, host, EVERY): _mirror(part) for at, host, part in document.named("mirrors")},
+        mirrors={host: _mirror(part) for _, host, part in document.named("mirrors", EVERY)},
         auth={
             host: Auth(
                 **{
@@ -144,7 +185,11 @@ def endpoint_host(endpoint: str) -> str:
 
 
 class _Part:
-    """A map in the file, and where it stands."""
+    """A map in the file, and where it stands.
+
+    Names that should not be there are not shown, unless they are almost known ones: a password in the wrong
+    place is a password still.
+    """
 
     def __init__(self, at: str, value: Any) -> None:
         if not isinstance(value, dict):
@@ -161,8 +206,9 @@ class _Part:
         for name in self.value:
             if name not in known:
                 near = get_close_matches(str(name), known, 1)
-                hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
-                raise RegistriesError(f"{self.path(str(name))}: no such field; {hint}")
+                if near:
+                    raise RegistriesError(f"{self.path(str(name))}: no such field; did you mean {near[0]}?")
+                raise RegistriesError(f"{self.at or 'it'} has a field that is none of {', '.join(known)}")
         return True
 
     def part(self, name: str) -> _Part:
@@ -172,13 +218,14 @@ class _Part:
 
     def parts(self, name: str) -> list[tuple[str, _Part]]:
         """The maps in a map of hosts."""
-        return [(_host(part.at, host), part) for _, host, part in self.named(name)]
+        return [(host, part) for _, host, part in self.named(name)]
 
-    def named(self, name: str) -> list[tuple[str, str, _Part]]:
-        """The same, with where each stands."""
+    def named(self, name: str, *others: str) -> list[tuple[str, str, _Part]]:
+        """The same, with where each stands; `others` are no hosts and will do."""
         whole = self.part(name)
         found = []
-        for host, value in whole.value.items():
+        for number, (host, value) in enumerate(whole.value.items(), 1):
+            _check_host(f"{whole.at}: entry {number}", str(host), *others)
             at = whole.path(f'"{host}"')
             found.append((at, str(host), _Part(at, {} if value is None else value)))
         return found
@@ -227,23 +274,32 @@ def _endpoint(at: str, value: Any) -> str:
     try:
         parts = urlsplit(url)
         is_good = (
-            parts.scheme in ("http", "https") and bool(_HOST.fullmatch(parts.netloc)) and not parts.query
+            parts.scheme in ("http", "https")
+            and _is_host(parts.netloc)
+            and bool(_PATH.fullmatch(parts.path))
+            and url == f"{parts.scheme}://{parts.netloc}{parts.path}"
         )
     except ValueError:
         is_good = False
     if not isinstance(value, str) or not is_good:
-        raise RegistriesError(
-            f"{at}: {_without_login(text)!a} is no URL of a registry; write it as https://HOST[:PORT]"
-        )
+        raise RegistriesError(f"{at}: is no URL of a registry; {_URL_REMEDY}")
     return url.rstrip("/")
 
 
-def _host(at: str, host: str, *others: str) -> str:
-    if host not in others and not _HOST.fullmatch(host):
+_URL_REMEDY = "write it as https://HOST[:PORT][/PATH], without escapes, a name or a password"
+
+
+def _is_host(text: str) -> bool:
+    """Whether it is a host with or without a port there is."""
+    match = _HOST.fullmatch(text)
+    return match is not None and (match["port"] is None or 1 <= int(match["port"]) <= 65535)
+
+
+def _check_host(at: str, host: str, *others: str) -> None:
+    if host not in others and not _is_host(host):
         raise RegistriesError(
-            f"{_without_login(at)}: is no registry; name its host, and its port if it has one: HOST[:PORT]"
+            f"{at} is no registry; name its host, and its port (1 to 65535) if it has one: HOST[:PORT]"
         )
-    return host
 
 
 def _kind(value: Any) -> str:
