@@ -31,6 +31,7 @@ from wherry.kubelet.config import KubeletConfig
 from wherry.kubelet.credential_plugins.plugins import CredentialPlugins
 from wherry.kubelet.devices.device_plugins import Listeners
 from wherry.kubelet.devices.node_devices import NodeDevices
+from wherry.kubelet.devices.topology import DeviceHints
 from wherry.kubelet.eviction.manager import CHECK_S as EVICTION_CHECK_S
 from wherry.kubelet.eviction.manager import Eviction, Surroundings
 from wherry.kubelet.eviction.usage import Gauge
@@ -172,7 +173,10 @@ class Kubelet:
         await self._pull_records.load(self._runtime.images)
         self._context = context = self._make_context(machine, registration, state)
         await context.allocations.load()
-        await context.managers.load(self._read_layout, machine.memory_bytes)
+        plugins = context.devices.plugins
+        await context.managers.load(
+            self._read_layout, machine.memory_bytes, lambda layout: [DeviceHints(plugins, layout.nodes)]
+        )
         await context.devices.load()
         await context.users.load()
         self._workers = workers = PodWorkers(context)
@@ -418,7 +422,7 @@ class Kubelet:
                 clock,
                 self.metrics,
                 machine.boot_id,
-                Listeners(registration.check, self._probe_changed),
+                Listeners(registration.check, self._probe_changed, managers.near),
                 self.pods,
                 self._is_here,
                 managers,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -29,7 +29,7 @@ from wherry.kubelet.topology.admission import Affinity, TopologyManager
 from wherry.kubelet.topology.checkpoints import encode, read_checkpoint, write_checkpoint
 from wherry.kubelet.topology.cpu_set import show_cpus
 from wherry.kubelet.topology.cpus import CpuManager
-from wherry.kubelet.topology.hints import AdmissionRefused
+from wherry.kubelet.topology.hints import AdmissionRefused, HintProvider
 from wherry.kubelet.topology.layout import Layout
 from wherry.kubelet.topology.memory import MemoryManager
 from wherry.kubelet.topology.requests import containers_of
@@ -64,6 +64,7 @@ class Managers:
         self._cpus: CpuManager | None = None
         self._memory: MemoryManager | None = None
         self._topology: TopologyManager | None = None
+        self._affinity = Affinity()
         self._files: list[_File] = []
         self._saving = asyncio.Lock()
         self._given: dict[str, str] = {}
@@ -71,9 +72,15 @@ class Managers:
         self.changed: Callable[[], None] = lambda: None
         """Called when what runs is to be given other processors."""
 
-    async def load(self, read_layout: Callable[[], Layout], memory_bytes: int) -> None:
+    async def load(
+        self,
+        read_layout: Callable[[], Layout],
+        memory_bytes: int,
+        others: Callable[[Layout], Sequence[HintProvider]] = lambda _layout: (),
+    ) -> None:
         """Read the machine (of so much memory), and what an agent before this one wrote.
 
+        `others` gives providers of more than processors and memory, who are asked first, as upstream does.
         Raises SettingsError, CheckpointError (the agent is not to start), OSError.
         """
         settings, root = self._settings, self._config.root_dir
@@ -90,7 +97,7 @@ class Managers:
         memory_is_static = settings.memory_policy == MEMORY_STATIC
         if cpu_is_static or memory_is_static or settings.topology_policy != "none":
             layout = await self._disk.run("layout of the machine", read_layout, TIMEOUT_S)
-            self._build(layout, memory_bytes, cpu_state, memory_state)
+            self._build(layout, memory_bytes, cpu_state, memory_state, others(layout))
         self._files = [
             _File(
                 cpu_files.FILE,
@@ -117,8 +124,15 @@ class Managers:
         evicted = limit.of(memory_bytes) if limit is not None else 0
         return {"memory": self._config.reserved_memory_bytes + evicted}
 
-    def _build(self, layout: Layout, memory_bytes: int, cpu_state: Any, memory_state: Any) -> None:
-        settings, affinity = self._settings, Affinity()
+    def _build(
+        self,
+        layout: Layout,
+        memory_bytes: int,
+        cpu_state: Any,
+        memory_state: Any,
+        others: Sequence[HintProvider],
+    ) -> None:
+        settings, affinity = self._settings, self._affinity
         if settings.cpu_policy == CPU_STATIC:
             self._cpus = CpuManager(
                 settings,
@@ -132,7 +146,7 @@ class Managers:
             self._memory = MemoryManager(
                 settings, layout, self._kept(memory_bytes), affinity, self._metrics, memory_state
             )
-        providers = [one for one in (self._cpus, self._memory) if one is not None]
+        providers = [*others, *(one for one in (self._cpus, self._memory) if one is not None)]
         self._topology = TopologyManager(
             settings, layout, affinity, providers, self._metrics, self._clock.monotonic
         )
@@ -148,6 +162,10 @@ class Managers:
         finally:
             self._tell()
         return None
+
+    def near(self, uid: str, container: str) -> frozenset[int] | None:
+        """The NUMA nodes a container was admitted to, None for any."""
+        return self._affinity.affinity(uid, container).nodes
 
     def release(self, uid: str) -> None:
         """Nothing of the pod runs any more."""
