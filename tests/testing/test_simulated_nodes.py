@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from wherry.api.core.events import EVENTS
 from wherry.kit.simulated_loop import START
 from wherry.testing import Cluster
 from wherry.testing.settings import NODES
+from wherry.testing.world import World
 
 POD: dict[str, Any] = {
     "apiVersion": "v1",
@@ -153,3 +155,30 @@ def test_how_long_pods_take_by_name(outcomes: list[str], starts_s: float, ends_s
         c.client.delete("pod", "p")
         c.wait("pod/p", "deleted")
         assert c.clock.now() - begun == timedelta(seconds=ends_s)
+
+
+def test_many_nodes_are_made_so_that_all_who_hear_of_them_keep_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Watches and events wait in bounded room: without rests a start of thousands would lose some."""
+    registered: list[int] = []
+    quiet = World.quiet
+
+    async def noted(world: World) -> None:
+        await quiet(world)
+        served = world.running.api.core.registry.of(EVENTS)
+        if served.source.is_ready:
+            events = [served.decode(cached) for cached in served.cacher.list("")[0]]
+            registered.append(sum(event["reason"] == "RegisteredNode" for event in events))
+
+    monkeypatch.setattr("wherry.hollow.hollow.PORTION", 2)
+    monkeypatch.setattr(World, "quiet", noted)
+    with Cluster(nodes=5) as c:
+        assert len(c.events()) == 5
+    assert [count for count in registered if count][:3] == [2, 4, 5]
+
+
+@pytest.mark.slow
+def test_a_start_of_many_nodes_loses_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    with Cluster(nodes=2200) as c:
+        assert len(c.nodes.names()) == 2200
+        assert sum(event.reason == "RegisteredNode" for event in c.events()) == 2200
+    assert not caplog.records

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from random import Random
 
@@ -40,6 +40,8 @@ log = logging.getLogger(__name__)
 BY_NODE = "node"
 MAKERS = 32
 """How many nodes are made at once."""
+PORTION = 500
+"""After so many, whoever hears of nodes may have to catch up: watchers and events wait in bounded room."""
 
 
 def _slim(obj: Object) -> Object:
@@ -61,7 +63,8 @@ class HollowNodes:
     `template` is what `start` and `add` make nodes of, `more` are others that `start` makes nodes of.
     `stages` (KWOK's, say) take the place of our own for their kind; `outcomes` go before either.
     `client_as(user)` gives a client for stages that name a user; without it these fail, with a clear
-    warning. `random` decides whatever is left to chance: the same seed, the same order.
+    warning. `caught_up` returns when all others have heard of the nodes made so far, where that does not come
+    by itself with time. `random` decides whatever is left to chance: the same seed, the same order.
     """
 
     def __init__(
@@ -74,11 +77,13 @@ class HollowNodes:
         outcomes: Sequence[Outcome | NodeOutcome] = (),
         client_as: Callable[[str], Client] | None = None,
         more: Sequence[NodeTemplate] = (),
+        caught_up: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self.template = template or NodeTemplate()
         self._templates = (self.template, *more)
         self.stages = stages
         self._client = client
+        self._caught_up = caught_up
         self._clock = clock
         self._started = clock.now()
         self._cache = Cache(client, clock, random=Random(random.getrandbits(64)), transform=_slim)  # noqa: S311
@@ -220,7 +225,6 @@ class HollowNodes:
     async def _make(self, template: NodeTemplate, indexes: Sequence[int]) -> dict[str, ApiError]:
         """Make the template's nodes of these numbers; why some were not made, by their names."""
         refused: dict[str, ApiError] = {}
-        rest = iter(indexes)
 
         async def some(indexes: Iterator[int]) -> None:
             for index in indexes:
@@ -237,7 +241,12 @@ class HollowNodes:
                 else:
                     self._cache.informer(NODES).shelf.put(made)
 
-        await asyncio.gather(*(some(rest) for _ in range(min(MAKERS, len(indexes)))))
+        for first in range(0, len(indexes), PORTION):
+            if first and self._caught_up is not None:
+                await self._caught_up()
+            portion = indexes[first : first + PORTION]
+            rest = iter(portion)
+            await asyncio.gather(*(some(rest) for _ in range(min(MAKERS, len(portion)))))
         return refused
 
     # What the watches bring

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -15,8 +16,17 @@ from wherry.kit.clock import Clock
 from wherry.testing.settings import Settings
 
 
-def simulated_nodes(settings: Settings, plane: ControlPlane, clock: Clock, random: Random) -> HollowNodes:
-    """Those who play the nodes, to be started. Raises StageError for what `settings` say of them."""
+def simulated_nodes(
+    settings: Settings,
+    plane: ControlPlane,
+    clock: Clock,
+    random: Random,
+    caught_up: Callable[[], Awaitable[None]],
+) -> HollowNodes:
+    """Those who play the nodes, to be started; see `HollowNodes`.
+
+    Raises StageError for what `settings` say of them.
+    """
     return HollowNodes(
         plane.client(rights.USER),
         clock,
@@ -25,6 +35,7 @@ def simulated_nodes(settings: Settings, plane: ControlPlane, clock: Clock, rando
         [stage for source in settings.stages for stage in _stages(source)],
         [outcome for source in settings.outcomes for outcome in _outcomes(source)],
         plane.client,
+        caught_up=caught_up,
     )
 
 

@@ -162,7 +162,7 @@ class World:
         from wherry.testing.nodes import simulated_nodes
 
         own = Random(self.random.getrandbits(64))  # noqa: S311 - the same choices each time are wanted
-        made = simulated_nodes(self.settings, self.running, self.clock, own)
+        made = simulated_nodes(self.settings, self.running, self.clock, own, self.quiet)
         if is_first and made.stages:  # what needs no stages has its rights from the first start
             await ensure_rights(self.running.client(ADMIN, (MASTERS,)), made.stages)
             await self.quiet()  # until those who authorize know
