@@ -1,7 +1,7 @@
 """How long to wait before trying again: doubling per failure, forgotten after a good while.
 
 The delay runs from the moment of the failure (a container's end, a pull's error), so that time spent
-elsewhere counts; an entry is as good as new when nothing failed for twice the longest delay.
+elsewhere counts, and from the first time it is asked for by a clock that nobody sets; an entry is as good as new when nothing failed for twice the longest delay.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ LONGEST_DELAY_S = 300.0
 class _Entry:
     delay_s: float
     updated: datetime
+    since: datetime | None = None
+    """The failure somebody waits after, and until when (monotonic)."""
+    until: float = 0.0
 
 
 class BackOff:
@@ -37,8 +40,12 @@ class BackOff:
         entry = self._entries.get(key)
         if entry is None or self._is_stale(entry, since):
             return 0.0
-        # A clock that was set back makes nobody wait longer than the delay.
-        return min(max(0.0, entry.delay_s - (self._clock.now() - since).total_seconds()), entry.delay_s)
+        now = self._clock.monotonic()
+        if entry.since != since:
+            # The wall clock is asked once: one that is set back meanwhile makes nobody wait longer.
+            passed_s = max((self._clock.now() - since).total_seconds(), 0.0)
+            entry.since, entry.until = since, now + entry.delay_s - passed_s
+        return max(0.0, entry.until - now)
 
     def remaining_since_tried_s(self, key: str) -> float:
         """Seconds still to wait since it was last tried (`advance`): for failures without a time."""
@@ -58,6 +65,7 @@ class BackOff:
         else:
             entry.delay_s = min(entry.delay_s * 2, self._longest_s)
             entry.updated = self._clock.now()
+            entry.since = None
 
     def forget(self, prefix: str) -> None:
         """Drop every key that begins with `prefix`."""

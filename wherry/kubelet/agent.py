@@ -49,6 +49,7 @@ from wherry.kubelet.logs import LogRotation
 from wherry.kubelet.machine import Machine, read_machine
 from wherry.kubelet.metrics import KubeletMetrics
 from wherry.kubelet.node import node_reference
+from wherry.kubelet.oom import OomWatcher
 from wherry.kubelet.pod import as_from_api, is_terminal
 from wherry.kubelet.probes.http import HttpProber
 from wherry.kubelet.probes.prober import NetworkProber
@@ -116,6 +117,8 @@ class Kubelet:
         self._read_machine = partial(_machine_of, host, config)
         self._read_layout = partial(_layout_of, host, config)
         self._look = host.look
+        self._oom_log = host.oom_log
+        self._ooms: OomWatcher | None = None
         self._inhibitor = host.inhibitor or Logind()
         self._disk: Disk = DiskThreads(clock) if host.disk is None else host.disk
         self._gauge = Gauge(runtime, config, clock, self._disk)
@@ -302,6 +305,8 @@ class Kubelet:
         self._eviction = eviction = Eviction(
             config, runtime, clock, recorder, node, around, self._disk, self._gauge, self._look, self.metrics
         )
+        self._ooms = OomWatcher(recorder, node, self._oom_log)
+        self._ooms.start()
         self._repeat("image garbage collection", images.collect, longest_s=COLLECT_S)
         self._repeat("eviction", eviction.check, longest_s=EVICTION_CHECK_S)
 
@@ -367,6 +372,8 @@ class Kubelet:
 
     async def close(self) -> None:
         """Stop; containers run on and the next agent adopts them."""
+        if self._ooms is not None:
+            self._ooms.close()
         for repeater in self._repeaters:
             await repeater.close()
         await self._tasks.close()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from wherry.kit.disk import Disk
 from wherry.kubelet.eviction.signals import Observe, observe
 from wherry.kubelet.machine import Machine
+from wherry.kubelet.oom import open_log
 from wherry.kubelet.probes.runner import Prober
 from wherry.kubelet.shutdown.logind import Inhibitor
 from wherry.kubelet.topology.layout import Layout
@@ -26,3 +27,5 @@ class Host:
     look: Observe = observe
     disk: Disk | None = None
     inhibitor: Inhibitor | None = None
+    oom_log: Callable[[], int] = open_log
+    """Opens the kernel's log (see `oom.open_log`)."""
