@@ -1,7 +1,8 @@
 """How long to wait before trying again: doubling per failure, forgotten after a good while.
 
 The delay runs from the moment of the failure (a container's end, a pull's error), so that time spent
-elsewhere counts, and from the first time it is asked for by a clock that nobody sets; an entry is as good as new when nothing failed for twice the longest delay.
+elsewhere counts, and from the first time it is asked for by a clock that nobody sets. An entry is as good as
+new when nothing failed for twice the longest delay.
 """
 
 from __future__ import annotations
