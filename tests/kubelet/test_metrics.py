@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,7 @@ from wherry.kit.metrics import Metric
 from wherry.kubelet.metrics import resize_operations
 from wherry.kubelet.probes.result import Outcome, ProbeResult
 from wherry.kubelet.runtimes.failures import RuntimeFailure
+from wherry.kubelet.runtimes.images import Image
 
 
 @pytest.fixture
@@ -104,3 +106,31 @@ def test_what_a_resize_asks(
     old: dict[str, dict[str, str]], new: dict[str, dict[str, str]], found: list[tuple[str, str, str]]
 ) -> None:
     assert resize_operations(old, new) == found
+
+
+async def test_what_a_pod_is_told_to_have_taken_without_pulls_and_init_containers(made: Node) -> None:
+    size = 50 << 20
+    made.runtime.pullable["slow:1"] = Image("slow", ("slow:1",), size)
+    pull = made.runtime.pull_image
+
+    async def slowly(reference: str, auth: Any = None) -> str:
+        await made.clock.sleep(40)
+        return await pull(reference, auth)
+
+    made.runtime.pull_image = slowly  # type: ignore[method-assign]
+    await made.create("p", {"image": "slow:1"})
+    await made.ready_in_time("p")
+    metrics = made.kubelet.metrics
+    assert metrics.image_pull_duration.count("10MB-100MB") == 1
+    (whole,) = [line for line in lines(metrics.pod_start_total) if "_sum" in line]
+    (own,) = [line for line in lines(metrics.pod_start_sli) if "_sum" in line]
+    assert float(whole.split()[1]) >= 40
+    assert float(own.split()[1]) < 5
+
+
+async def test_rejected_pods_are_counted_by_reason(made: Node) -> None:
+    await made.create("p", os={"name": "windows"})
+    await made.until("p", lambda status: status.get("phase") == "Failed")
+    assert lines(made.kubelet.metrics.admission_rejections) == [
+        'kubelet_admission_rejections_total{reason="PodOSNotSupported"} 1'
+    ]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import ssl
+import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from yarl import URL
 
 from wherry.api.foreign import status_error
 from wherry.client.admittance import UNKNOWN, Admittance, Standing
+from wherry.client.request_metrics import RequestMetrics
 from wherry.client.transport import JSON, WatchEvent
 from wherry.kit.sockets import client_socket
 from wherry.objects.errors import ApiError, service_unavailable
@@ -119,6 +121,8 @@ class HttpTransport:
         self._tokens: TokenSource = identity
         self._server_name = identity.server_name or None
         self._admittance = Admittance(self._server, identity.standing())
+        self._host = URL(self._server).authority
+        self.requests = RequestMetrics()
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(ssl=identity.ssl_context(), limit=0, socket_factory=client_socket),
             headers={"User-Agent": user_agent, "Accept": JSON},
@@ -150,6 +154,7 @@ class HttpTransport:
         token = await self._shown_token() if self._proves else ""
         if token:
             headers["Authorization"] = f"Bearer {token}"
+        began, status = time.monotonic(), None
         try:
             async with self._session.request(
                 method,
@@ -160,8 +165,11 @@ class HttpTransport:
                 server_hostname=self._server_name,
             ) as response:
                 payload = await response.read()
+                status = response.status
         except (aiohttp.ClientError, TimeoutError) as error:
             raise self._unreachable(error) from error
+        finally:
+            self.requests.answered(method, self._host, status, time.monotonic() - began)
         return self._heard(response.status, payload, token)
 
     async def watch(self, path: str, query: Mapping[str, str]) -> AsyncIterator[WatchEvent]:
@@ -169,6 +177,7 @@ class HttpTransport:
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S, sock_read=WATCH_SILENCE_S)
         token = await self._shown_token() if self._proves else ""
         headers = {"Authorization": f"Bearer {token}"} if token else None
+        began, status = time.monotonic(), None
         try:
             async with self._session.get(
                 self._url(path),
@@ -177,7 +186,9 @@ class HttpTransport:
                 timeout=timeout,
                 server_hostname=self._server_name,
             ) as response:
-                if response.status != 200:
+                status = response.status
+                self.requests.answered("GET", self._host, status, time.monotonic() - began)
+                if status != 200:
                     self._heard(response.status, await response.read(), token)
                     return
                 self._admittance.entered()
@@ -188,6 +199,8 @@ class HttpTransport:
                 finally:
                     _abort(response)
         except (aiohttp.ClientError, TimeoutError) as error:
+            if status is None:
+                self.requests.answered("GET", self._host, None, time.monotonic() - began)
             raise self._unreachable(error) from error
 
     async def close(self) -> None:

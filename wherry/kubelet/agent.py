@@ -19,6 +19,7 @@ from wherry.api.core.services import SERVICES
 from wherry.client.api import Client
 from wherry.client.cache import Cache
 from wherry.client.events import EventLog, EventRecorder
+from wherry.client.request_metrics import CountedRequests
 from wherry.kit.backoff import FIRST_DELAY_S, BackOff
 from wherry.kit.clock import Clock
 from wherry.kit.disk import Disk, DiskThreads
@@ -363,7 +364,10 @@ class Kubelet:
     def _gauges(self) -> Iterator[Metric]:
         resizes = self._context.allocations.statuses() if self._context is not None else ()
         claims = self._context.devices.claims.in_use() if self._context is not None else {}
-        return agent_gauges(self.config.node_name, self.pods(), resizes, claims)
+        yield from agent_gauges(self.config, self.pods(), resizes, claims)
+        transport = self._client.transport
+        if isinstance(transport, CountedRequests):
+            yield from transport.requests.metrics()
 
     @property
     def workers(self) -> int:
@@ -474,7 +478,7 @@ class Kubelet:
         rate = PullRate(clock, config.pulls_per_second, config.pulls_burst)
         plugins = CredentialPlugins(config.credential_providers, self._client, clock, self.metrics)
         pulls = Pulls(runtime, clock, rate, config.parallel_pulls)
-        return Images(runtime, clock, self._recorder, self._pull_records, plugins, pulls)
+        return Images(runtime, clock, self._recorder, self._pull_records, plugins, pulls, self.metrics)
 
     def _volume_host(self, tokens: Tokens, images: Images) -> VolumeHost:
         client, clock, changed = self._client, self._clock, self._object_changed

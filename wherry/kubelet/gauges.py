@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from wherry.kit.metrics import Family, Metric, Sample
 from wherry.kubelet.allocation.conditions import ResizeStatus
-from wherry.kubelet.config import KUBELET_VERSION
+from wherry.kubelet.config import KUBELET_VERSION, KubeletConfig
 from wherry.kubelet.pod import is_static, is_terminal, spec_of
 from wherry.objects.meta import Object, is_deleting
 
@@ -21,7 +21,7 @@ STATIC = "true"
 
 
 def agent_gauges(
-    node_name: str, pods: Sequence[Object], resizes: Iterable[ResizeStatus], claims: Mapping[str, int]
+    config: KubeletConfig, pods: Sequence[Object], resizes: Iterable[ResizeStatus], claims: Mapping[str, int]
 ) -> Iterator[Metric]:
     """The gauges of an agent with `pods`, how their resizes stand, and how many claims they use by driver."""
     yield Family(
@@ -29,7 +29,14 @@ def agent_gauges(
         "gauge",
         "[ALPHA] The node's name. The count is always 1.",
         ("node",),
-        [Sample((node_name,), 1)],
+        [Sample((config.node_name,), 1)],
+    )
+    yield Family(
+        "kubelet_cgroup_version",
+        "gauge",
+        "[ALPHA] cgroup version on the hosts.",
+        (),
+        [Sample((), 2 if (config.cgroup_mount / "cgroup.controllers").exists() else 1)],
     )
     yield from _pods(pods)
     yield from _resizes(resizes)

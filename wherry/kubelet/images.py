@@ -17,6 +17,7 @@ from wherry.kit.clock import Clock
 from wherry.kubelet.credentials import Credential, credentials_in_secrets
 from wherry.kubelet.image_pulls.keeper import PullRecords
 from wherry.kubelet.image_pulls.pulls import Pulled, Pulls, shown_pull_error
+from wherry.kubelet.metrics import KubeletMetrics, size_class
 from wherry.kubelet.pod import field_path
 from wherry.kubelet.runtimes.failures import RuntimeFailure
 from wherry.kubelet.runtimes.images import Image, ImageService
@@ -84,7 +85,10 @@ class Images:
         records: PullRecords,
         node: NodeCredentials,
         pulls: Pulls,
+        metrics: KubeletMetrics,
     ) -> None:
+        self._metrics = metrics
+        self._pulling: dict[str, tuple[float, float]] = {}
         self._runtime = runtime
         self._clock = clock
         self._recorder = recorder
@@ -139,6 +143,7 @@ class Images:
     def forget(self, pod_uid: str) -> None:
         """The pod is gone: its failures no longer matter."""
         self._node.forget(pod_uid)
+        self._pulling.pop(pod_uid, None)
         self._back_off.forget(f"{pod_uid}/")
         for key in [key for key in self._failed if key.startswith(f"{pod_uid}/")]:
             del self._failed[key]
@@ -178,6 +183,7 @@ class Images:
             if pulled is None:
                 await self._records.failed(reference)
         await self._records.pulled(reference, pulled.image.id, pulled.used)
+        self._count(pod, pulled, began)
         self._failed.pop(key, None)
         whole = _took(self._clock.monotonic() - began)
         self._say(
@@ -189,6 +195,18 @@ class Images:
             f"Image size: {pulled.image.size_bytes} bytes.",
         )
         return pulled.image
+
+    def _count(self, pod: Object, pulled: Pulled, began: float) -> None:
+        """Count a pull that ended just now."""
+        self._metrics.image_pull_duration.observe(pulled.took_s, size_class(pulled.image.size_bytes))
+        uid = pod["metadata"]["uid"]
+        first, _ = self._pulling.get(uid, (began, began))
+        self._pulling[uid] = (min(first, began), self._clock.monotonic())
+
+    def pulling_s(self, pod_uid: str) -> float:
+        """How long images of a pod were pulled, from the first one's beginning to the last one's end."""
+        first, last = self._pulling.get(pod_uid, (0.0, 0.0))
+        return last - first
 
     def _pull_failed(
         self, pod: Object, container: Object, reference: str, key: str, error: RuntimeFailure

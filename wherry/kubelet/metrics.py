@@ -42,6 +42,21 @@ STARTUP_S = tuple(map(float, (*_STARTUP_S, 2700, 3600)))
 STATUS_S = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 20.0, 30.0, 45.0, 60.0)
 DRA_S = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 25.0, 40.0)
 RUNTIME_S = exponential(0.005, 2.5, 14)
+_PULL_S = (1, 5, 10, 20, 30, 60, 120, 180, 240, 300, 360, 480, 600, 900, 1200, 1800, 2700, 3600)
+PULL_S = tuple(map(float, _PULL_S))
+_SIZES_MB = (
+    (10, "0-10MB"),
+    (100, "10MB-100MB"),
+    (500, "100MB-500MB"),
+    (1000, "500MB-1GB"),
+    (5000, "1GB-5GB"),
+    (10_000, "5GB-10GB"),
+    (20_000, "10GB-20GB"),
+    (30_000, "20GB-30GB"),
+    (40_000, "30GB-40GB"),
+    (60_000, "40GB-60GB"),
+    (100_000, "60GB-100GB"),
+)
 
 
 class KubeletMetrics:
@@ -73,6 +88,39 @@ class KubeletMetrics:
             "started "
             "and observed via watch",
             buckets=STARTUP_S,
+        )
+        self.pod_start_sli = Histogram(
+            "kubelet_pod_start_sli_duration_seconds",
+            "[ALPHA] Duration in seconds to start a pod, excluding time to pull images and run init "
+            "containers, measured from pod creation timestamp to when all its containers are reported as "
+            "started and observed via watch",
+            buckets=STARTUP_S,
+        )
+        self.image_pull_duration = Histogram(
+            "kubelet_image_pull_duration_seconds",
+            "[ALPHA] Duration in seconds to pull an image.",
+            ("image_size_in_bytes",),
+            PULL_S,
+        )
+        self.preemptions = Counter(
+            "kubelet_preemptions",
+            "[ALPHA] Cumulative number of pod preemptions by preemption resource",
+            ("preemption_signal",),
+        )
+        self.admission_rejections = Counter(
+            "kubelet_admission_rejections_total",
+            "[ALPHA] Cumulative number pod admission rejections by the Kubelet.",
+            ("reason",),
+        )
+        self.started_user_namespaced_pods = Counter(
+            "kubelet_started_user_namespaced_pods_total",
+            "[ALPHA] Cumulative number of pods with user namespaces started. This metric will only be "
+            "collected on Linux.",
+        )
+        self.started_user_namespaced_pods_errors = Counter(
+            "kubelet_started_user_namespaced_pods_errors_total",
+            "[ALPHA] Cumulative number of errors when starting pods with user namespaces. This metric will "
+            "only be collected on Linux.",
         )
         self.containers_per_pod = Histogram(
             "kubelet_containers_per_pod_count",
@@ -296,3 +344,8 @@ def resize_operations(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tu
                 if a != b:
                     found.append(("increase" if b > a else "decrease", requirement, resource))
     return found
+
+
+def size_class(size_bytes: int) -> str:
+    """The class of an image's size that pulls are counted by."""
+    return next((name for most, name in _SIZES_MB if size_bytes < most * 1024 * 1024), "GT100GB")

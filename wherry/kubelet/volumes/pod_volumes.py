@@ -137,7 +137,10 @@ class PodVolumes:
             else:
                 mounted[volume["name"]] = result
         if failure is not None:
-            raise failure
+            try:
+                raise failure
+            finally:
+                del failure  # else it keeps itself alive, by this frame, and all there was of the volumes
         return mounted
 
     async def tear_down(self, pod_uid: str) -> None:

@@ -25,7 +25,14 @@ from wherry.kubelet.dns import fall_back_message, falls_back, pod_resolver, read
 from wherry.kubelet.gc import plan_removals, remove_dead
 from wherry.kubelet.observation import Observation
 from wherry.kubelet.plan import Kill, Plan, Start
-from wherry.kubelet.pod import container_hash, find_container, grace_period_s, spec_of, uses_host_network
+from wherry.kubelet.pod import (
+    container_hash,
+    find_container,
+    grace_period_s,
+    has_own_users,
+    spec_of,
+    uses_host_network,
+)
 from wherry.kubelet.runtimes.failures import RuntimeFailure
 from wherry.kubelet.runtimes.images import Image
 from wherry.kubelet.runtimes.sandboxes import Sandbox, SandboxSpec
@@ -270,6 +277,8 @@ class Builder:
             return await self._run_sandbox(pod, spec), spec
         except RuntimeFailure as error:
             self._context.metrics.started_pods_errors.inc()
+            if has_own_users(pod):
+                self._context.metrics.started_user_namespaced_pods_errors.inc()
             message = f"Failed to create pod sandbox: {error}"
             self._context.recorder.event(pod, "Warning", "FailedCreatePodSandBox", message)
             raise
@@ -296,6 +305,8 @@ class Builder:
         if found is None:
             raise RuntimeFailure(f"sandbox {sandbox_id} vanished after it was made")
         self._context.metrics.started_pods.inc()
+        if spec.users is not None:
+            self._context.metrics.started_user_namespaced_pods.inc()
         return found
 
     async def _start_all(

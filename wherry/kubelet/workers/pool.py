@@ -120,6 +120,8 @@ class PodWorkers:
         if objection is None and not is_terminal(pod):
             objection = self._context.managers.admit(wanted)
         if objection is not None:
+            context = self._context
+            context.metrics.admission_rejections.inc(objection[0])
             worker.reject(*objection)
         worker.poke()
 
@@ -155,6 +157,7 @@ class PodWorkers:
         for other in going:
             log.warning("pod %s ends: critical pod %s needs its place", key_of(other), key_of(pod))
             self.evict(other, PREEMPTED)
+            self._context.metrics.preemptions.inc(next(iter(need), "pods"))
         return self._objection(pod, [other for other in others if other not in going])
 
     def evict(self, pod: Object, verdict: Verdict) -> bool:

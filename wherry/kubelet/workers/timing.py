@@ -8,7 +8,7 @@ from typing import Any
 from wherry.kubelet.pod import regular_containers, status_of
 from wherry.kubelet.workers.context import WorkerContext
 from wherry.kubelet.workers.ending import Step
-from wherry.objects.meta import Object, metadata, parse_time
+from wherry.objects.meta import Object, metadata, parse_time, uid_of
 
 
 class PodTiming:
@@ -16,6 +16,8 @@ class PodTiming:
 
     def __init__(self, context: WorkerContext, pod: Object) -> None:
         self._metrics = context.metrics
+        self._pulling_s = context.images.pulling_s
+        self._uid = uid_of(pod)
         self._clock = context.clock
         self._seen_s = self._clock.monotonic()
         self._created: str = metadata(pod).get("creationTimestamp") or ""
@@ -54,4 +56,16 @@ class PodTiming:
             self._metrics.pod_start.observe(self._clock.monotonic() - self._seen_s)
             if self._created:
                 took = self._clock.now() - parse_time(self._created)
-                self._metrics.pod_start_total.observe(max(took.total_seconds(), 0.0))
+                took_s = max(took.total_seconds(), 0.0)
+                self._metrics.pod_start_total.observe(took_s)
+                apart_s = self._pulling_s(self._uid) + _init_s(status)
+                self._metrics.pod_start_sli.observe(max(took_s - apart_s, 0.0))
+
+
+def _init_s(status: Mapping[str, Any]) -> float:
+    """For how long init containers ran that have ended, in seconds."""
+    ended = [one.get("state", {}).get("terminated") for one in status.get("initContainerStatuses") or ()]
+    times = [(one.get("startedAt"), one.get("finishedAt")) for one in ended if one]
+    return sum(
+        (parse_time(last) - parse_time(first)).total_seconds() for first, last in times if first and last
+    )
