@@ -236,10 +236,11 @@ def _configured(config: NodeConfig, kubelet: KubeletConfig) -> KubeletConfig:
             *(config.credential_provider_config, config.credential_provider_dir),
         )
     )
-    try:
-        kubelet = replace(kubelet, credential_providers=read_providers(providers, programs))
-    except ProvidersError as error:
-        raise PermanentError(f"failed to register CRI auth plugins: {error}") from None
+    if providers is not None or programs is not None:
+        try:
+            kubelet = replace(kubelet, credential_providers=read_providers(providers, programs))
+        except ProvidersError as error:
+            raise PermanentError(f"failed to register CRI auth plugins: {error}") from None
     if file is None and folder is None:
         return kubelet
     try:

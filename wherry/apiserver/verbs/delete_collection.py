@@ -27,7 +27,7 @@ CONCURRENT_DELETIONS = 16
 async def delete_collection(core: Core, call: Call, served: Served) -> Outcome:
     """Delete the objects of the collection; a List of what was there. Raises ApiError.
 
-    The first that cannot be deleted ends it: nothing more is begun then.
+    The first that cannot be deleted ends it: nothing more is begun then, and what was begun is finished.
     """
     options = delete_options(call.query, read_options(call))
     if options.ignores_read_error:
@@ -44,7 +44,10 @@ async def delete_collection(core: Core, call: Call, served: Served) -> Outcome:
             left.clear()
             raise
 
-    await asyncio.gather(*(work() for _ in range(min(CONCURRENT_DELETIONS, len(left)))))
+    workers = (work() for _ in range(min(CONCURRENT_DELETIONS, len(left))))
+    for ended in await asyncio.gather(*workers, return_exceptions=True):
+        if ended is not None:
+            raise ended
     return whole_or_pieces(served, listed, meta, piece_bytes_for(core, call))
 
 
