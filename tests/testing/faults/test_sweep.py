@@ -11,7 +11,7 @@ from tests.testing.test_cluster import WEB
 from wherry.objects.errors import ApiError
 from wherry.testing import Cluster
 from wherry.testing.client import SyncClient
-from wherry.testing.faults.drawn import COUNT
+from wherry.testing.faults.drawn import COUNT, LAGS_FOR_S
 from wherry.testing.faults.fault import Fault, What
 from wherry.testing.moment import Moment
 from wherry.testing.world import World
@@ -121,11 +121,20 @@ def test_everybody_comes_to_the_same_end_under_two_hundred_plans() -> None:
     report.check()
 
 
-@pytest.mark.slow
 def test_whoever_waits_for_what_a_lagging_watch_drives_gets_it() -> None:
-    with Cluster(nodes=2) as c:
-        report = c.faults.sweep(until_available, user="system:kube-controller-manager")
-    report.check()
+    with Cluster(nodes=1) as c:
+        lags = [
+            Fault(
+                what=What.STALE,
+                verbs=("watch",),
+                resource=resource,
+                user="system:kube-controller-manager",
+                events=1,
+                lasts_s=LAGS_FOR_S,
+            )
+            for resource in ("pods", "deployments", "replicasets", "nodes")
+        ]
+        c.faults.sweep(until_available, faults=lags).check()
 
 
 def test_a_cluster_that_cannot_go_on_is_told_apart_and_ends_no_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
