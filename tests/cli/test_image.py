@@ -56,6 +56,22 @@ def test_a_missing_archive_is_told_before_the_cluster_is_looked_at(stopped: Life
     assert done.stderr.startswith("wherry: absent.tar: no such file; give an archive")
 
 
+def test_engines_that_are_none_or_do_not_run(
+    tmp_path: Path, stopped: Lifecycle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = wherry("image", "load", "--from", "dock", "app:1")
+    assert (done.returncode, done.stderr) == (
+        2,
+        "wherry: --from dock: is not known; use one of docker, podman\n",
+    )
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path / 'docker.sock'}")
+    done = wherry("image", "load", "--from", "docker", "app:1")
+    assert done.returncode == 1
+    assert done.stderr.startswith(
+        f"wherry: Docker does not run: there is no socket at {tmp_path}/docker.sock; "
+    )
+
+
 def test_a_directory_is_not_called_missing(tmp_path: Path, stopped: Lifecycle) -> None:
     done = wherry("image", "load", str(tmp_path))
     assert done.returncode == 1

@@ -13,7 +13,7 @@ import typer
 from wherry.cli.failures import FAILED, MISSING_PROGRAM, NOT_READY, USAGE, Failure
 from wherry.cli.options import DataDir, Name, Output, check_output
 from wherry.cli.selection import refuse_simulated, refuse_stopped, select_existing
-from wherry.cli.terminal import Steps, print_json, say
+from wherry.cli.terminal import Steps, human_bytes, print_json, say
 
 if TYPE_CHECKING:
     from wherry.images.load import ImageStore
@@ -32,6 +32,8 @@ Examples:
 
   wherry image list
 """
+TOLD_BYTES = 100 << 20
+"""How much of an image comes before one hears of it again."""
 image = typer.Typer(
     help=HELP,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -43,19 +45,30 @@ image = typer.Typer(
 @image.command()
 def load(
     archives: Annotated[
-        list[Path], typer.Argument(help="OCI layouts or `docker save` archives, compressed or not.")
+        list[Path],
+        typer.Argument(help="OCI layouts or `docker save` archives, compressed or not; with --from images."),
     ],
+    engine: Annotated[
+        str, typer.Option("--from", help="Where images are: docker or podman, which must run here.")
+    ] = "",
     name: Name = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Load image archives into the cluster's node.
+    """Load images into the cluster's node, from files, Docker or Podman.
 
-    Example:
+    Straight from Docker or Podman, layers the node has already are not sent.
+
+    Examples:
 
       wherry image load nginx.tar
+
+      wherry image load --from docker myapp:1
     """
     from wherry.images.load import ImportFailed, NotAnImage, load_image
 
+    if engine:
+        _load_from(engine, [str(image) for image in archives], name, data_dir)
+        return
     for archive in archives:
         if not archive.is_file():
             what = "is a directory" if archive.is_dir() else "no such file"
@@ -71,6 +84,43 @@ def load(
             raise Failure(str(error), FAILED) from None
         for loaded in names:
             say(loaded)
+
+
+def _load_from(kind: str, images: Sequence[str], name: str | None, data_dir: Path | None) -> None:
+    """Load images of a Docker or Podman. Raises Failure."""
+    from wherry.images.engine import CALLED, EngineFailed, find_engine, load_from
+    from wherry.images.load import ImportFailed
+
+    if kind not in CALLED:
+        raise Failure(f"--from {kind}: is not known; use one of {', '.join(CALLED)}", USAGE)
+    try:
+        engine = find_engine(kind)
+    except EngineFailed as error:
+        raise Failure(str(error), FAILED) from None
+    store = _store(name, data_dir)
+    room = disk_usage(select_existing(name, data_dir).node_paths.containerd).free // 2
+    for one in images:
+        steps = Steps()
+        try:
+            with steps.step(f"Loading {one} from {engine.called}"):
+                sent = load_from(engine, one, store, room, _progress(steps, one))
+        except (EngineFailed, ImportFailed) as error:
+            raise Failure(str(error), FAILED) from None
+        steps.tell(f"{human_bytes(sent.sent)} sent, {human_bytes(sent.skipped)} were there")
+        say(sent.name)
+
+
+def _progress(steps: Steps, what: str) -> Callable[[int, int], None]:
+    """Tells how far a large image has come, now and then."""
+    told = 0
+
+    def tell(sent: int, skipped: int) -> None:
+        nonlocal told
+        if sent + skipped - told >= TOLD_BYTES:
+            told = sent + skipped
+            steps.tell(f"{what}: {human_bytes(sent)} sent, {human_bytes(skipped)} were there")
+
+    return tell
 
 
 @image.command("list")
