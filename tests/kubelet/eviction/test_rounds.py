@@ -13,7 +13,15 @@ from tests.conftest import eventually
 from tests.kubelet.rig import NODE, PLENTY, Node, node
 from wherry.api.core.events import EVENTS
 from wherry.api.core.nodes import NODES
-from wherry.kubelet.eviction.signals import MEMORY, NODE_DISK, Observation
+from wherry.kubelet.eviction.signals import (
+    IMAGE_DISK,
+    IMAGE_INODES,
+    MEMORY,
+    NODE_DISK,
+    NODE_INODES,
+    Observation,
+    Signal,
+)
 from wherry.kubelet.runtimes.failures import RuntimeFailure
 from wherry.objects.conditions import find_condition, is_true
 from wherry.objects.meta import Object, uid_of
@@ -132,7 +140,11 @@ async def test_pods_that_come_under_pressure_are_turned_away(made: Node) -> None
     assert status["message"] == "Pod was rejected: The node had condition: [DiskPressure]. "
 
 
-async def test_unused_images_go_before_pods(made: Node) -> None:
+@pytest.mark.parametrize(
+    "signal", [NODE_DISK, NODE_INODES, IMAGE_DISK, IMAGE_INODES], ids=lambda signal: signal.name
+)
+async def test_unused_images_go_before_pods(made: Node, signal: Signal) -> None:
+    """A node that runs full recovers by itself: of bytes, of inodes, where pods write, where images lie."""
     await running(made, "web")
     unused = next(iter(made.runtime._images.values()))
     made.runtime._images["unused"] = type(unused)("unused", ("unused",), 5)
@@ -140,12 +152,12 @@ async def test_unused_images_go_before_pods(made: Node) -> None:
 
     async def frees(reference: str) -> None:
         await remove(reference)
-        made.left[NODE_DISK] = PLENTY[NODE_DISK]
+        made.left[signal] = Observation(4095 * MI, 4096 * MI)
 
     made.runtime.remove_image = frees  # type: ignore[method-assign]
     await made.clock.advance(310)
     await made.clock.advance(130)  # since it was seen first: old enough
-    made.left[NODE_DISK] = LOW_DISK
+    made.left[signal] = LOW_DISK
 
     async def removed() -> bool:
         await made.clock.advance(10)
@@ -153,6 +165,14 @@ async def test_unused_images_go_before_pods(made: Node) -> None:
 
     await eventually(removed)
     await made.clock.advance(60)
+    assert await phases(made, "web") == ["Running"]
+    await made.clock.advance(300)
+
+    async def over() -> bool:
+        await made.clock.advance(10)
+        return not await is_under(made, "DiskPressure")
+
+    await eventually(over)
     assert await phases(made, "web") == ["Running"]
 
 
