@@ -90,7 +90,23 @@ def nothing_is_left_running() -> Iterator[None]:
         ({"stages": [Path("/no/such/file")]}, StageError, "/no/such/file: cannot be read"),
         ({"crds": ["kind: Nothing\n"]}, ManifestError, "apiVersion is missing"),
         ({"crds": ["a: [1\nb: 2\n"]}, ManifestError, "not valid YAML in line 2: did not find expected ','"),
-        ({"objects": [{"apiVersion": "v1", "kind": "Podd"}]}, UnknownKindError, "Podd"),
+        ({"objects": [{"apiVersion": "v1", "kind": "Podd"}]}, UnknownKindError, "Podd.*; did you mean Pod"),
+        (
+            {"objects": [{"apiVersion": "apps/v7", "kind": "Deployment"}]},
+            UnknownKindError,
+            '"Deployment" in version "apps/v7"; it is served as apps/v1',
+        ),
+        (
+            {"objects": [{"apiVersion": "example.org/v1", "kind": "Foo"}]},
+            UnknownKindError,
+            "apply its CustomResourceDefinition first",
+        ),
+        (
+            {"outcomes": ["quick"]},
+            SettingsError,
+            "outcomes: 'quick' is no outcome; there are fast, general; ",
+        ),
+        ({"outcomes": "genral"}, SettingsError, "'genral' is no outcome; did you mean general. There are"),
     ],
 )
 def test_a_cluster_that_cannot_be_made(

@@ -123,7 +123,10 @@ def test_waiting_says_what_stands_there_instead() -> None:
         assert "deployment/web is not Available after 300 s" in text
         assert "MinimumReplicasUnavailable" in text
         assert "ScalingReplicaSet" in text
-        with pytest.raises(WaitTimeoutError, match=r"configmap/none is not there after 1 s$"):
+        with pytest.raises(
+            WaitTimeoutError,
+            match=r"configmap/none is not there after 1 s: there is none in namespace default$",
+        ):
             c.wait("cm/none", timeout="1s")
         for wanted, meant in (("Availble", "Available"), ("available=False", "Available")):
             said = rf"\n  it has no condition {wanted.partition('=')[0]}; did you mean {meant}\?\n"
@@ -455,3 +458,18 @@ def test_a_fork_keeps_its_nodes() -> None:
 
 def _is_ready(node: dict[str, Any]) -> bool:
     return any(c["type"] == "Ready" and c["status"] == "True" for c in node["status"]["conditions"])
+
+
+def test_who_waits_in_the_wrong_place_is_told_the_right_one() -> None:
+    with Cluster(controllers="none", scheduler=False) as c:
+        c.client.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}}, "kube-public")
+        with pytest.raises(WaitTimeoutError) as waited:
+            c.wait("cm/a", timeout="1s")
+        assert str(waited.value) == (
+            "configmap/a is not there after 1 s: there is none in namespace default, but in kube-public; "
+            "give namespace=..."
+        )
+        with pytest.raises(WaitTimeoutError, match=r"node/n is not there after 1 s$"):
+            c.wait("node/n", timeout="1s")
+        with pytest.raises(UnknownKindError, match=r"\"deploymnt\"; did you mean deployment\? A custom kind"):
+            c.wait("deploymnt/web")

@@ -53,6 +53,7 @@ class Hosted:
         self, settings: Settings, moment: Moment | None = None, faults: Sequence[Fault] | None = None
     ) -> None:
         self.settings = settings
+        """What it was made with."""
         self._moment = moment
         self._faults = faults
         """Those its clients meet from the very start; None: their calls are not even written down."""
@@ -80,7 +81,7 @@ class Hosted:
         return self._world
 
     def open(self) -> None:
-        """Start it, if it does not run, and wait.
+        """Start it, if it does not run, and wait; tests say `start`, or use `with`.
 
         Raises SettingsError, ManifestError, ApiError; ClosedError when it was given up meanwhile.
         """
@@ -137,7 +138,7 @@ class Hosted:
             thread.interrupt()
 
     def shut(self) -> None:
-        """End it and wait; nothing of it stays. Does nothing the second time.
+        """End it and wait; nothing of it stays; tests say `close`, or use `with`. Nothing the second time.
 
         Raises WrongThreadError (in a condition, say), and then it goes on.
         """
@@ -290,7 +291,10 @@ class Cluster(Hosted):
         return SimulatedNodes(self._running, self._at)
 
     def apply(self, source: Any, namespace: str = "", *, field_manager: str = FIELD_MANAGER) -> Objects:
-        """See `SyncClient.apply`."""
+        """Apply manifests (YAML, a path, objects), as `kubectl apply --server-side --force-conflicts`.
+
+        What is stored of each then. Raises ManifestError, ApiError.
+        """
         return self.client.apply(source, namespace, field_manager=field_manager)
 
     def wait(
@@ -385,7 +389,10 @@ class AsyncCluster(Hosted):
         return await asyncio.to_thread(self._write_kubeconfig)
 
     async def apply(self, source: Any, namespace: str = "", *, field_manager: str = FIELD_MANAGER) -> Objects:
-        """See `SyncClient.apply`."""
+        """Apply manifests (YAML, a path, objects), as `kubectl apply --server-side --force-conflicts`.
+
+        What is stored of each then. Raises ManifestError, ApiError.
+        """
         return await self.client.apply(source, namespace, field_manager=field_manager)
 
     async def wait(

@@ -8,6 +8,7 @@ Source: staging/src/k8s.io/cli-runtime/pkg/resource and apimachinery/pkg/runtime
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 
 from wherry.api.resource import Resource
 
@@ -22,9 +23,12 @@ def find_kind(resources: Sequence[Resource], name: str) -> Resource:
     for resource in resources:
         if wanted in _names(resource) and _is_in(resource, rest):
             return resource
+    known = {each: None for resource in resources for each in _names(resource)}
+    near = get_close_matches(wanted, known, 1)
+    meant = f"did you mean {near[0]}? A" if near else "a"
     raise UnknownKindError(
-        f'the server doesn\'t have a resource type "{name}"; a custom kind is served once its '
-        "CustomResourceDefinition is established"
+        f'the server doesn\'t have a resource type "{name}"; {meant} custom kind is served once its '
+        "CustomResourceDefinition is established (crds=..., or applied)"
     )
 
 
@@ -33,7 +37,14 @@ def find_manifest_kind(resources: Sequence[Resource], api_version: str, kind: st
     for resource in resources:
         if resource.kind == kind and resource.api_version == api_version:
             return resource
-    raise UnknownKindError(f'no matches for kind "{kind}" in version "{api_version}"')
+    versions = sorted({resource.api_version for resource in resources if resource.kind == kind})
+    near = get_close_matches(kind, {resource.kind for resource in resources}, 1)
+    remedy = "apply its CustomResourceDefinition first (crds=...)"
+    if versions:
+        remedy = f"it is served as {', '.join(versions)}"
+    elif near:
+        remedy = f"did you mean {near[0]}?"
+    raise UnknownKindError(f'no matches for kind "{kind}" in version "{api_version}"; {remedy}')
 
 
 def _names(resource: Resource) -> Iterable[str]:

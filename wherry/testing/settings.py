@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from wherry.hollow.machines import MOST_NODES, NodeTemplate
-from wherry.hollow.outcomes import NodeOutcome, Outcome
+from wherry.hollow.outcomes import NAMED, NodeOutcome, Outcome
 from wherry.hollow.stages import Stage
 from wherry.kit.clock import SystemClock
 from wherry.kit.simulated_loop import START
@@ -79,6 +79,14 @@ class Settings:
             is_one = isinstance(given, str | Mapping) or not isinstance(given, Iterable)
             sources = (given,) if is_one else given
             object.__setattr__(self, name, tuple(_source(each) for each in sources))
+        for given in self.outcomes:
+            if isinstance(given, str) and given not in NAMED and not {"\n", ":"} & set(given):
+                near = get_close_matches(given, NAMED, 1)
+                meant = f"did you mean {near[0]}? There" if near else "there"
+                raise SettingsError(
+                    f"outcomes: {given!r} is no outcome; {meant} are {', '.join(sorted(NAMED))}; "
+                    "files end with .yaml"
+                )
         for name in ("nodes", "port"):
             if not isinstance(getattr(self, name), int):
                 raise SettingsError(f"{name}: {getattr(self, name)!r} is no number; give an int")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from wherry.api.resource import Resource
+from wherry.apiserver.cached import Cached
 from wherry.apiserver.registry import Served
 from wherry.cluster.assembly import ControlPlane
 from wherry.objects.meta import Object
@@ -14,6 +15,8 @@ from wherry.testing.conditions import EXISTS, WaitTimeoutError, Wanted, check_of
 from wherry.testing.report import describe
 from wherry.testing.verbs import DEFAULT_NAMESPACE, Verbs, checked_namespace
 from wherry.testing.world import World
+
+MOST_NAMESPACES = 5
 
 
 class Target(NamedTuple):
@@ -61,10 +64,28 @@ async def wait_for(world: World, target: Target, wanted: Wanted, timeout_s: floa
         obj = _stored(served, target)
         what = f"{target} is not {shown(wanted)} after {timeout_s:g} s"
         if obj is None:
-            raise WaitTimeoutError(what if wanted == EXISTS else f"{what}: there is none")
+            where = _where(served, target)
+            raise WaitTimeoutError(
+                what if wanted == EXISTS and not where else f"{what}: there is none{where}"
+            )
         lines = [what, hint(wanted, obj) and f"  {hint(wanted, obj)}", describe(world, obj)]
         raise WaitTimeoutError("\n".join(line for line in lines if line))
     return _stored(served, target) or {}
+
+
+def _where(served: Served, target: Target) -> str:
+    """In which namespace an object was looked for, and in which others there is one of its name."""
+    if not target.namespace:
+        return ""
+    others: list[str] = []
+
+    def look(cached: Cached) -> None:
+        if cached.name == target.name:
+            others.append(cached.namespace)
+
+    served.each(look)
+    there = f", but in {', '.join(sorted(others)[:MOST_NAMESPACES])}; give namespace=..." if others else ""
+    return f" in namespace {target.namespace}{there}"
 
 
 def _stored(served: Served, target: Target) -> Object | None:
