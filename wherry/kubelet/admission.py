@@ -74,7 +74,8 @@ def find_shortage(
         if asked > 0 and used + asked > capacity:
             return _short(name, asked, used, capacity)
     for name, quantity in allocatable.items():
-        asked = _unclaimed(pod, name) if is_extended(name) else 0
+        counts = is_extended(name) or name.startswith("hugepages-")
+        asked = _unclaimed(pod, name) if counts else 0
         if asked > 0:
             used = sum(_unclaimed(other, name) for other in beside)
             if used + asked > whole(quantity):

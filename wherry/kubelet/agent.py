@@ -453,6 +453,7 @@ class Kubelet:
             users=UserRanges(config.pods_dir, self._disk, config.ids_per_pod, config.max_pods),
             is_recursive_read_only=state.is_recursive_read_only,
             memory_bytes=machine.memory_bytes,
+            huge_pages=tuple(size for size, count in sorted(machine.huge_pages.items()) if count),
             runtime_name=(state.status.name if state.status is not None else "") or "containerd",
         )
 

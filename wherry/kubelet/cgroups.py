@@ -9,7 +9,7 @@ still run, with the runtime's per-container limits alone.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from wherry.kit.cgroups import cgroup_directories, remove_cgroup
 from wherry.kit.path_names import one_name
 from wherry.kubelet.pod import init_containers, is_sidecar, regular_containers, spec_of, status_of
 from wherry.kubelet.runtimes.containers import Resources
+from wherry.kubelet.topology.layout import huge_page_limit_name, huge_page_name
 from wherry.objects.quantity import milli, whole
 
 log = logging.getLogger(__name__)
@@ -95,10 +96,12 @@ def container_resources(
     container: Mapping[str, Any],
     memory_capacity: int,
     least_oom_score: int = -1000,
+    huge_pages: Collection[int] = (),
 ) -> Resources:
     """The container's limits for the runtime; where the kernel does not let the agent lower OOM
 
-    scores, `least_oom_score` is what it may set.
+    scores, `least_oom_score` is what it may set. `huge_pages` are the sizes, in bytes, of the machine's: who
+    asks for none of them gets none.
     """
     cpu_limit = _amount(container, "limits", "cpu")
     cpu_request = _amount(container, "requests", "cpu") or cpu_limit
@@ -108,6 +111,10 @@ def container_resources(
         cpu_period_us=PERIOD_US,
         memory_limit_bytes=_amount(container, "limits", "memory"),
         oom_score_adj=max(oom_score_adj(pod, container, memory_capacity), least_oom_score),
+        huge_pages={
+            huge_page_limit_name(size): _amount(container, "limits", huge_page_name(size))
+            for size in huge_pages
+        },
     )
 
 

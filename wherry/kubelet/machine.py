@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from wherry.kubelet.topology.layout import read_huge_pages
 
 ARCHITECTURES = {
     "x86_64": "amd64",
@@ -36,12 +39,18 @@ class Machine:
     kernel: str
     os_image: str
     architecture: str
-    hugepages_kib: dict[int, int] = field(default_factory=dict)
+    huge_pages: Mapping[int, int] = field(default_factory=dict)
+    """How many huge pages the kernel keeps, by their size in bytes."""
 
     @property
     def memory_bytes(self) -> int:
         """All memory."""
         return self.memory_kib * 1024
+
+    @property
+    def huge_page_bytes(self) -> int:
+        """What of it is kept in huge pages."""
+        return sum(size * count for size, count in self.huge_pages.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +85,7 @@ def read_machine(root_dir: Path, proc: Path = Path("/proc"), root: Path = Path("
         kernel=uname.release,
         os_image=_os_image(root) or "Linux",
         architecture=ARCHITECTURES.get(uname.machine, uname.machine),
+        huge_pages=read_huge_pages(root / "sys/kernel/mm/hugepages"),
     )
 
 

@@ -16,6 +16,7 @@ from wherry.kubelet.eviction.signals import MEMORY, NODE_DISK, Signal, Threshold
 from wherry.kubelet.machine import Machine
 from wherry.kubelet.runtimes.images import Image
 from wherry.kubelet.runtimes.runtime import RuntimeStatus
+from wherry.kubelet.topology.layout import huge_page_name
 from wherry.objects.conditions import Condition
 from wherry.objects.meta import Object, labels_of
 from wherry.objects.quantity import canonical_quantity
@@ -96,6 +97,7 @@ def capacity(config: KubeletConfig, machine: Machine) -> dict[str, str]:
         "ephemeral-storage": f"{machine.disk_bytes // 1024}Ki",
         "hugepages-1Gi": "0",
         "hugepages-2Mi": "0",
+        **{huge_page_name(size): f"{size * count // 1024}Ki" for size, count in machine.huge_pages.items()},
         "memory": f"{machine.memory_kib}Ki",
         "pods": str(most_pods(config, machine)),
     }
@@ -103,10 +105,14 @@ def capacity(config: KubeletConfig, machine: Machine) -> dict[str, str]:
 
 
 def allocatable(config: KubeletConfig, machine: Machine) -> dict[str, str]:
-    """What pods may use: all but what is reserved and what eviction would defend."""
+    """What pods may use: all but what is reserved and what eviction would defend.
+
+    Memory in huge pages is no other memory (pkg/kubelet/nodestatus, MachineInfo).
+    """
     cpu_millis = machine.cpus * 1000 - config.reserved_cpu_millis
     limits = thresholds(config)
-    memory = machine.memory_bytes - config.reserved_memory_bytes - _kept(limits, MEMORY, machine.memory_bytes)
+    kept = config.reserved_memory_bytes + _kept(limits, MEMORY, machine.memory_bytes)
+    memory = machine.memory_bytes - kept - machine.huge_page_bytes
     disk = machine.disk_bytes - config.reserved_disk_bytes - _kept(limits, NODE_DISK, machine.disk_bytes)
     amounts = {
         **capacity(config, machine),

@@ -14,8 +14,8 @@ from wherry.kubelet.metrics import KubeletMetrics
 from wherry.kubelet.topology.admission import Affinity, TopologyManager
 from wherry.kubelet.topology.checkpoints import CheckpointError, encode, read_checkpoint, write_checkpoint
 from wherry.kubelet.topology.hints import AdmissionRefused, TopologyHint
-from wherry.kubelet.topology.layout import Layout, NumaNode
-from wherry.kubelet.topology.memory import FILE, MemoryManager, huge_page_name
+from wherry.kubelet.topology.layout import Layout, NumaNode, huge_page_name
+from wherry.kubelet.topology.memory import FILE, MemoryManager
 from wherry.kubelet.topology.settings import ManagerSettings, SettingsError
 from wherry.objects.meta import Object
 

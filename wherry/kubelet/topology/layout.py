@@ -179,6 +179,22 @@ def read_huge_pages(directory: Path) -> dict[int, int]:
     return found
 
 
+def huge_page_name(size_bytes: int) -> str:
+    """What huge pages of that size are called as a resource."""
+    for unit, letters in ((1 << 30, "Gi"), (1 << 20, "Mi"), (1 << 10, "Ki")):
+        if size_bytes % unit == 0:
+            return f"hugepages-{size_bytes // unit}{letters}"
+    return f"hugepages-{size_bytes}"
+
+
+def huge_page_limit_name(size_bytes: int) -> str:
+    """What the kernel's limits of them are called (`2MB`)."""
+    for unit, letters in ((1 << 30, "GB"), (1 << 20, "MB")):
+        if size_bytes % unit == 0:
+            return f"{size_bytes // unit}{letters}"
+    return f"{size_bytes // 1024}KB"
+
+
 def _number(path: Path, default: int) -> int:
     number = parse_unsigned(_text(path))
     return default if number is None else number

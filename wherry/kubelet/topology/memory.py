@@ -14,7 +14,7 @@ from typing import Any
 
 from wherry.kubelet.metrics import KubeletMetrics
 from wherry.kubelet.topology.hints import AdmissionRefused, Affinities, Hints, TopologyHint, unexpected
-from wherry.kubelet.topology.layout import Layout, NumaNode
+from wherry.kubelet.topology.layout import Layout, NumaNode, huge_page_name
 from wherry.kubelet.topology.memory_state import Block, Table, decode, show_state
 from wherry.kubelet.topology.requests import containers_of, is_passing, own_memory, pod_total
 from wherry.kubelet.topology.settings import ManagerSettings, SettingsError
@@ -299,14 +299,6 @@ def _machine(layout: Layout, reserved: Mapping[int, Mapping[str, int]]) -> _Mach
             for number, node in layout.nodes.items()
         }
     )
-
-
-def huge_page_name(size_bytes: int) -> str:
-    """What huge pages of that size are called as a resource."""
-    for unit, letters in ((1 << 30, "Gi"), (1 << 20, "Mi"), (1 << 10, "Ki")):
-        if size_bytes % unit == 0:
-            return f"hugepages-{size_bytes // unit}{letters}"
-    return f"hugepages-{size_bytes}"
 
 
 def check_reserved(

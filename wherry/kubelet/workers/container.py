@@ -38,6 +38,8 @@ class NodeTerms:
     memory_bytes: int
     least_oom_score: int = -1000
     seccomp_default: bool = False
+    huge_pages: tuple[int, ...] = ()
+    """Sizes in bytes of the huge pages there are."""
 
 
 def container_spec(
@@ -89,7 +91,9 @@ def container_spec(
             POD_UID: uid,
         },
         annotations={**devices.annotations, **_annotations(pod, container, start.attempt)},
-        resources=container_resources(pod, container, node.memory_bytes, node.least_oom_score),
+        resources=container_resources(
+            pod, container, node.memory_bytes, node.least_oom_score, node.huge_pages
+        ),
         security=security,
         target_container_id=start.target_id,
     )

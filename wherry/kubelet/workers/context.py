@@ -69,6 +69,8 @@ class WorkerContext:
     users: UserRanges
     is_recursive_read_only: Callable[[str | None], bool]
     memory_bytes: int
+    huge_pages: tuple[int, ...]
+    """Sizes in bytes of the huge pages the machine has."""
     runtime_name: str
     metrics: KubeletMetrics
 

@@ -207,7 +207,10 @@ class Starter:
         mounts += self._own_mounts(pod, start, taken)
         config = context.config
         terms = NodeTerms(
-            context.memory_bytes, 0 if config.restrict_oom_score else -1000, config.seccomp_default
+            context.memory_bytes,
+            0 if config.restrict_oom_score else -1000,
+            config.seccomp_default,
+            context.huge_pages,
         )
         spec = container_spec(pod, start, image, env, mounts, terms, devices)
         placed = context.managers.placed(uid_of(pod), container["name"], spec.resources)
