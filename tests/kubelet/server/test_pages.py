@@ -51,6 +51,7 @@ async def test_configz(setup: Setup) -> None:
     assert (told["maxPods"], told["readOnlyPort"], told["clusterDomain"]) == (110, 0, "cluster.local")
     assert told["authentication"]["webhook"] == {"enabled": True, "cacheTTL": "2m0s"}
     assert told["evictionHard"]["memory.available"] == "100Mi"
+    assert json.loads(page)["kubeletconfig"]["userNamespaces"] == {"idsPerPod": 65536}
 
 
 async def test_configz_shows_no_credentials(setup: Setup) -> None:

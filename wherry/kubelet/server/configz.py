@@ -47,6 +47,7 @@ def kubelet_configuration(config: KubeletConfig, server: KubeletServerConfig) ->
         "staticPodURLHeader": shown_headers(config.static_pod_url_header),
         "httpCheckFrequency": format_duration(config.http_check_s),
         "seccompDefault": config.seccomp_default,
+        "userNamespaces": {"idsPerPod": config.ids_per_pod},
         "crashLoopBackOff": {"maxContainerRestartPeriod": format_duration(config.restart_longest_s)},
         "nodeLeaseDurationSeconds": config.lease_duration_s,
         "nodeStatusUpdateFrequency": format_duration(config.status_check_s),
