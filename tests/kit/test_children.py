@@ -7,6 +7,8 @@ import os
 import signal
 from pathlib import Path
 
+import pytest
+
 from wherry.kit.children import end, spawn, wait_gone
 
 
@@ -25,3 +27,11 @@ async def test_who_does_not_end_is_told(tmp_path: Path) -> None:
     # A signal that is ignored unless asked for.
     assert await end([process], signal.SIGURG, 0.01) == [process]
     assert await end([process], signal.SIGKILL, 5) == []
+
+
+async def test_they_have_our_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Proxies above all, by which containerd gets images."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+    process = spawn(["/bin/sh", "-c", "echo $HTTPS_PROXY"], tmp_path / "log")
+    await wait_gone(process)
+    assert (tmp_path / "log").read_text() == "http://proxy.example:3128\n"

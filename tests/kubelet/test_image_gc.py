@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,7 @@ class Events:
 class Setting:
     """A collector, its runtime, its disk of 1000 bytes, and its clock."""
 
-    def __init__(self, *images: Image) -> None:
+    def __init__(self, *images: Image, root: Path = Path("/r"), **changes: Any) -> None:
         self.clock = FakeClock()
         self.runtime = FakeRuntime(self.clock, images)
         self.runtime.image_directory = "/images"
@@ -84,9 +85,17 @@ class Setting:
         self.events = Events()
         recorder: Any = self.events
         node = node_reference("n")
-        self.records = PullRecords(Path("/r"), verification(PRELOADED), DirectDisk(), self.clock)
+        self.records = PullRecords(root, verification(PRELOADED), DirectDisk(), self.clock)
         self.gc = ImageGc(
-            *(self.runtime, CONFIG, self.clock, recorder, node, DirectDisk(), self.records),
+            *(
+                self.runtime,
+                replace(CONFIG, **changes),
+                self.clock,
+                recorder,
+                node,
+                DirectDisk(),
+                self.records,
+            ),
             lambda _: self.disk(),
         )
 
@@ -138,3 +147,38 @@ async def test_one_that_resists_keeps_nobody_from_the_others() -> None:
     made.runtime.failures["remove_image"].append(RuntimeFailure("in use"))
     await made.gc.remove_unused()
     assert len(await made.left()) == 1
+
+
+async def test_what_nobody_used_for_long_goes_though_there_is_room() -> None:
+    """An agent that has run for less does not know what was used before it (imageMaximumGCAge)."""
+    made = Setting(OLD, USED, image_greatest_age_s=3600.0)
+    sandbox = SandboxSpec(name="p", namespace="default", uid="u")
+    sandbox_id = await made.runtime.run_sandbox(sandbox)
+    spec = ContainerSpec(name="c", attempt=0, image="u")
+    await made.runtime.create_container(sandbox_id, sandbox, spec)
+    await made.gc.collect()
+    made.runtime.pullable["young"] = YOUNG
+    await made.clock.advance(3500)
+    await made.runtime.pull_image("young")
+    await made.gc.collect()
+    assert await made.left() == {"old", "used", "young"}
+    await made.clock.advance(200)
+    await made.gc.collect()
+    assert await made.left() == {"used", "young"}
+    await made.clock.advance(3600)
+    await made.gc.collect()
+    assert await made.left() == {"used"}
+
+
+async def test_the_record_of_who_pulled_an_image_goes_with_it(tmp_path: Path) -> None:
+    made = Setting(OLD, root=tmp_path, image_greatest_age_s=60.0, image_least_age_s=1.0)
+    await made.records.load(made.runtime.images)
+    await made.records.begin("o")
+    await made.records.pulled("o", "old", None)
+    pulled = tmp_path / "image_manager" / "pulled"
+    await made.gc.collect()
+    assert len(list(pulled.iterdir())) == 1
+    await made.clock.advance(61)
+    await made.gc.collect()
+    assert await made.left() == set()
+    assert list(pulled.iterdir()) == []
