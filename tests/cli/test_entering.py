@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,13 @@ import pytest
 from tests.cli.conftest import run_main
 from wherry.cli.copying import Owner
 from wherry.cli.cp import Place, read_place
-from wherry.cli.entering import pick_container, running_id, seen_by
-from wherry.cli.exec import ctr_arguments
+from wherry.cli.entering import pick_container, running, seen_by
+from wherry.cli.exec import runc_arguments
 from wherry.cli.failures import Failure
+from wherry.cli.users import User
 from wherry.cluster.lifecycle import Lifecycle
+from wherry.kubelet.runtimes.containers import Container, Phase
+from wherry.kubelet.runtimes.labels import POD_NAME, POD_NAMESPACE, POD_UID
 from wherry.objects.meta import Object
 
 ID = "a" * 64
@@ -23,23 +27,36 @@ ID = "a" * 64
 
 def pod(**meta: object) -> Object:
     return {
-        "metadata": {"name": "web", "namespace": "ns", **meta},
+        "metadata": {"name": "web", "namespace": "ns", "uid": "u1", **meta},
         "spec": {"containers": [{"name": "app"}, {"name": "side"}], "initContainers": [{"name": "init"}]},
         "status": {
             "containerStatuses": [
-                {
-                    "name": "app",
-                    "containerID": f"containerd://{ID}",
-                    "state": {"running": {"startedAt": "x"}},
-                },
-                {
-                    "name": "side",
-                    "containerID": "containerd://--help",
-                    "state": {"running": {"startedAt": "x"}},
-                },
+                {"name": "app", "containerID": f"containerd://{'f' * 64}", "state": {"running": {}}}
             ]
         },
     }
+
+
+def run(
+    name: str = "app",
+    phase: Phase = Phase.RUNNING,
+    attempt: int = 0,
+    uid: str = "u1",
+    of: str = "ns/web",
+    container_id: str = ID,
+) -> Container:
+    namespace, _, own = of.partition("/")
+    return Container(
+        id=container_id,
+        sandbox_id="s",
+        name=name,
+        attempt=attempt,
+        image="i",
+        image_id="i",
+        phase=phase,
+        created=datetime(2026, 1, 1, tzinfo=UTC),
+        labels={POD_UID: uid, POD_NAMESPACE: namespace, POD_NAME: own},
+    )
 
 
 def test_which_container_is_meant() -> None:
@@ -51,11 +68,23 @@ def test_which_container_is_meant() -> None:
 
 
 def test_only_what_runs_is_entered() -> None:
-    assert running_id(pod(), "app") == ID
+    runs = [run(attempt=1), run(phase=Phase.EXITED, attempt=2), run("init", Phase.EXITED)]
+    assert running(runs, pod(), "app") is runs[0]
     with pytest.raises(Failure, match="does not run; see: wherry why pod web -n ns"):
-        running_id(pod(), "init")
+        running(runs, pod(), "init")
+
+
+def test_whose_a_container_is_the_runtime_says() -> None:
+    """A status and annotations can be written by others than the node."""
+    others = run(of="victims/db", uid="u2", container_id="f" * 64)
     with pytest.raises(Failure, match="does not run"):
-        running_id(pod(), "side")
+        running([others], pod(), "app")
+    with pytest.raises(Failure, match="does not run"):
+        running([others], pod(annotations={"kubernetes.io/config.mirror": "u2"}), "app")
+    with pytest.raises(Failure, match="does not run"):
+        running([run(uid="before")], pod(), "app")
+    static = run(uid="u3")
+    assert running([static], pod(annotations={"kubernetes.io/config.mirror": "u3"}), "app") is static
 
 
 @pytest.fixture
@@ -87,11 +116,12 @@ def test_a_number_that_went_to_another_process_is_not_entered(child: subprocess.
         pytest.fail("there is no such process")
 
 
-def test_how_ctr_is_called() -> None:
-    called = ctr_arguments(Path("/s"), ID, "0:0", ["sh", "-c", "id"], tty=True)
-    assert called[:6] == ["--address", "/s", "--namespace", "k8s.io", "tasks", "exec"]
-    assert called[-7:] == ["--user", "0:0", "--tty", ID, "sh", "-c", "id"]
-    assert "--tty" not in ctr_arguments(Path("/s"), ID, "0", ["id"], tty=False)
+def test_how_runc_is_called() -> None:
+    called = runc_arguments(Path("/s"), ID, User(1, 2, (3, 4)), ["sh", "-c", "id"], tty=True)
+    assert called[:7] == ["--root", "/s", "--log", "/dev/null", "exec", "--user", "1:2"]
+    groups = ["--additional-gids", "3", "--additional-gids", "4"]
+    assert called[7:] == [*groups, "--tty", ID, "sh", "-c", "id"]
+    assert "--tty" not in runc_arguments(Path("/s"), ID, User(0, 0), ["id"], tty=False)
 
 
 @pytest.mark.parametrize(

@@ -214,6 +214,24 @@ def test_exec_as_another_user(cluster: LiveCluster, box: str) -> None:
     done = cluster.try_wherry("exec", "--user", "0", "none", "-n", box, "--", "id")
     assert done.code == 1
     assert 'pods "none" not found' in done.err
+    done = cluster.try_wherry("exec", "--user", "bob", *at, "--", "id")
+    assert (done.code, "no user 'bob' in the container's /etc/passwd" in done.err) == (1, True)
+    done = cluster.try_wherry("exec", "-it", "--user", "0", *at, "--", "no-such-program")
+    assert done.code != 0
+    assert "not a terminal" in done.err
+    assert "no-such-program" in done.err.splitlines()[-1]
+
+
+def test_who_was_in_a_container_leaves_its_files_writable(
+    cluster: LiveCluster, box: str, tmp_path: Path
+) -> None:
+    """Directories that are still as the image has them, too."""
+    at = ("-n", box, "-c", "app", "box")
+    cluster.wherry("exec", "--user", "0", *at, "--", "id")
+    cluster.kubectl("exec", *at, "--", "touch", "/bin/made")
+    (tmp_path / "f.txt").write_text("f")
+    assert cluster.wherry("cp", str(tmp_path / "f.txt"), f"{box}/box:/bin/", "-c", "app") == "copied 1 file\n"
+    assert cluster.kubectl("exec", *at, "--", "cat", "/bin/f.txt") == "f"
 
 
 def test_copying_needs_nothing_in_the_image(cluster: LiveCluster, box: str, tmp_path: Path) -> None:

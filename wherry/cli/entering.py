@@ -1,15 +1,18 @@
 """Which container a command means to enter, on which node of this machine, and whether one may.
 
+Which one it is, the runtime says by the labels that the kubelet gave it (as `kubelet/server/containers`
+asks), not the pod's status: whoever may write that could name another pod's container.
+
 Only this machine's root enters containers past the API server; that the API would let them in is asked all
 the same, so that a kubeconfig with fewer rights is not a way around these.
 """
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
-import re
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,15 +26,16 @@ from wherry.cluster.advice import as_root
 from wherry.cluster.lifecycle import Lifecycle
 from wherry.cluster.node import Node
 from wherry.kit.cgroups import cgroup_directories, processes_in
+from wherry.kubelet.runtimes.containers import Container, Phase
+from wherry.kubelet.runtimes.labels import POD_NAME, POD_NAMESPACE, POD_UID
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object
 
 if TYPE_CHECKING:
     from wherry.client.api import Client
 
-_ID = re.compile(r"[0-9a-f]{64}")
 NAMESPACE = "k8s.io"
-"""containerd's namespace of what CRI makes."""
+"""containerd's namespace of what CRI makes, and so the directory of runc's state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,8 @@ class Entry:
     pod: Object
     container: str
     container_id: str
+    uid: str
+    """The pod's, as the node knows it: for a static pod another than the API server's."""
     node: Node
 
     @property
@@ -75,10 +81,8 @@ class Entry:
     def _processes(self) -> Set[int]:
         root = self.node.names.cgroup_root
         for level in (root, f"{root}/burstable", f"{root}/besteffort"):
-            for directory in cgroup_directories(level):
-                for cgroup in directory.glob(f"pod*/{self.container_id}"):
-                    if found := processes_in(f"{level}/{cgroup.parent.name}/{cgroup.name}"):
-                        return found
+            if cgroup_directories(own := f"{level}/pod{self.uid}/{self.container_id}"):
+                return processes_in(own)
         return frozenset()
 
 
@@ -125,7 +129,9 @@ def find_entry(
     except ApiError as error:
         raise Failure(error.message, FAILED) from None
     which = pick_container(found, container)
-    return Entry(found, which, running_id(found, which), _node_of(found, look_for(asked(name).name)))
+    node = _node_of(found, look_for(asked(name).name))
+    run = running(_containers(node, found), found, which)
+    return Entry(found, which, run.id, run.labels[POD_UID], node)
 
 
 def pick_container(pod: Object, wanted: str) -> str:
@@ -145,19 +151,49 @@ def pick_container(pod: Object, wanted: str) -> str:
     return str(chosen)
 
 
-def running_id(pod: Object, container: str) -> str:
-    """The id the runtime knows it by. Raises Failure when it does not run."""
-    status: Any = pod.get("status") or {}
-    for kind in ("containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses"):
-        for one in status.get(kind) or ():
-            if one["name"] == container and (one.get("state") or {}).get("running"):
-                found = str(one["containerID"]).partition("://")[2]
-                if _ID.fullmatch(found):
-                    return found
-    name, where = pod["metadata"]["name"], pod["metadata"]["namespace"]
+def running(containers: Sequence[Container], pod: Object, container: str) -> Container:
+    """The run of a pod's container that goes on, of what the runtime has. Raises Failure when none does."""
+    meta = pod["metadata"]
+    uids = _uids(pod)
+    for one in sorted(containers, key=lambda run: (run.attempt, run.created), reverse=True):
+        labels = one.labels
+        is_own = (labels.get(POD_NAMESPACE), labels.get(POD_NAME)) == (meta["namespace"], meta["name"])
+        is_own = is_own and labels.get(POD_UID) in uids
+        if is_own and one.name == container and one.phase is Phase.RUNNING:
+            return one
     raise Failure(
-        f"container {container} of pod {name} does not run; see: wherry why pod {name} -n {where}", FAILED
+        f"container {container} of pod {meta['name']} does not run; see: wherry why pod {meta['name']} "
+        f"-n {meta['namespace']}",
+        FAILED,
     )
+
+
+def _uids(pod: Object) -> list[str]:
+    """By which uids a node may know a pod: its own, or for a mirror pod that of the static pod."""
+    from wherry.api.core.pod_spec.annotations import MIRROR
+
+    meta = pod["metadata"]
+    mirrored = (meta.get("annotations") or {}).get(MIRROR)
+    return [str(meta["uid"]), *([str(mirrored)] if mirrored else [])]
+
+
+def _containers(node: Node, pod: Object) -> list[Container]:
+    """What the node's runtime has of a pod. Raises Failure."""
+    from wherry.kit.clock import SystemClock
+    from wherry.kubelet.runtimes.containerd.cri import ContainerdRuntime
+    from wherry.kubelet.runtimes.failures import RuntimeFailure
+
+    async def ask_runtime() -> list[Container]:
+        runtime = ContainerdRuntime(node.containerd.socket, SystemClock())
+        try:
+            return [one for uid in _uids(pod) for one in await runtime.containers(uid)]
+        finally:
+            await runtime.close()
+
+    try:
+        return asyncio.run(ask_runtime())
+    except (RuntimeFailure, TimeoutError) as error:
+        raise Failure(f"the node's containerd does not say what runs: {error}", FAILED) from None
 
 
 def _node_of(pod: Object, lifecycle: Lifecycle) -> Node:

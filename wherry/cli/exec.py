@@ -1,14 +1,14 @@
 """`wherry exec --user`: a command in a container as another user than the container's own.
 
-The API, and so kubectl, has no such thing. containerd has: `ctr tasks exec` is given the
-user, and everything else as the container was made with.
+The API, and so kubectl, has no such thing. runc has: it is given the user, and everything else is as the
+container was made. (`ctr tasks exec --user` would mount the container's file system a second time to read
+its /etc/passwd, and the kernel lets nothing be made any more in what is then mounted twice.)
 """
 
 from __future__ import annotations
 
 import os
 import re
-import secrets
 import shutil
 import sys
 from collections.abc import Sequence
@@ -19,11 +19,15 @@ import typer
 
 from wherry.cli.asking import Kubeconfig, Namespace, pod_names
 from wherry.cli.entering import NAMESPACE, find_entry
-from wherry.cli.failures import MISSING_PROGRAM, USAGE, Failure
+from wherry.cli.failures import FAILED, MISSING_PROGRAM, USAGE, Failure
 from wherry.cli.options import Name
+from wherry.cli.terminal import tell
+from wherry.cli.users import NoSuchUser, User, find_user
 
 USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(:[A-Za-z0-9_][A-Za-z0-9_.-]*)?")
-PROGRAM = "ctr"
+PROGRAM = "runc"
+NO_TERMINAL = "Unable to use a TTY - input is not a terminal or the right kind of file"
+"""kubectl's words."""
 
 
 def exec_(
@@ -58,17 +62,26 @@ def exec_(
     program = shutil.which(PROGRAM)
     if program is None:
         raise Failure(
-            f"{PROGRAM} is not installed; it comes with containerd (Debian: apt-get install containerd)",
+            f"{PROGRAM} is not installed; it runs containers (Debian: apt-get install runc)",
             MISSING_PROGRAM,
         )
     entry = find_entry(pod, container, namespace or "default", name, kubeconfig, "exec --user")
-    arguments = ctr_arguments(entry.node.containerd.socket, entry.container_id, user, command or (), tty=tty)
+    if tty and not os.isatty(0):
+        tell(NO_TERMINAL)
+        tty = False
+    try:
+        with entry.inside() as inside:
+            who = find_user(inside.root, user)
+    except NoSuchUser as error:
+        raise Failure(f"{entry.key}: {error}", FAILED) from None
+    state = entry.node.containerd.runc / NAMESPACE
+    arguments = runc_arguments(state, entry.container_id, who, command or (), tty=tty)
     if not stdin and not tty:
         nowhere = os.open(os.devnull, os.O_RDONLY)
         os.dup2(nowhere, 0)
         os.close(nowhere)
     sys.stdout.flush()
-    os.execv(program, [PROGRAM, *arguments])  # noqa: S606 - becomes ctr, no shell
+    os.execv(program, [PROGRAM, *arguments])  # noqa: S606 - becomes runc, no shell
 
 
 def check(pod: str, command: Sequence[str], user: str) -> None:
@@ -85,17 +98,14 @@ def check(pod: str, command: Sequence[str], user: str) -> None:
         raise Failure(f"--user {user}: not a user; use UID, UID:GID, or names such as www-data", USAGE)
 
 
-def ctr_arguments(
-    socket: Path, container_id: str, user: str, command: Sequence[str], *, tty: bool
+def runc_arguments(
+    state: Path, container_id: str, user: User, command: Sequence[str], *, tty: bool
 ) -> list[str]:
-    """What `ctr` is called with."""
-    own = ["tasks", "exec", "--exec-id", f"wherry-{secrets.token_hex(8)}", "--user", user]
+    """What `runc` is called with. What it complains of comes in one plain line, as its log goes nowhere."""
+    groups = [word for gid in user.groups for word in ("--additional-gids", str(gid))]
     return [
-        "--address",
-        str(socket),
-        "--namespace",
-        NAMESPACE,
-        *own,
+        *("--root", str(state), "--log", os.devnull, "exec", "--user", f"{user.uid}:{user.gid}"),
+        *groups,
         *["--tty"] * tty,
         container_id,
         *command,
