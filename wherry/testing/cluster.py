@@ -144,6 +144,10 @@ class Hosted:
         """
         thread = self._thread
         if thread is not None:
+            if (
+                thread.is_elsewhere
+            ):  # a forked process, which has none of it; what lies on disk is the other's
+                return
             thread.check_thread()
         with self._lock:
             thread, world = self._thread, self._world
