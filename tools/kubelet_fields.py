@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tools.places import filled
-from wherry.cluster.agent import OURS
 from wherry.cluster.alone.kubelet import FLAG_OF
+from wherry.cluster.kubelet_files import OURS
 from wherry.kubelet.configuration.fields import FIELDS, Field, Lot
 
 PAGE = Path(__file__).parents[1] / "docs" / "kubelet.md"

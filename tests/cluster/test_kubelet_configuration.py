@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from wherry.cluster.agent import _configured
 from wherry.cluster.components import PermanentError
+from wherry.cluster.kubelet_files import configured
 from wherry.cluster.node_config import NodeConfig
 from wherry.kubelet.config import KubeletConfig
 
@@ -20,13 +20,13 @@ def plain(tmp_path: Path) -> KubeletConfig:
 
 
 def test_a_node_goes_by_the_files_its_settings_name(tmp_path: Path, plain: KubeletConfig) -> None:
-    assert _configured(NodeConfig(), plain) is plain
+    assert configured(NodeConfig(), plain) is plain
     file, folder = tmp_path / "kubelet.yaml", tmp_path / "conf.d"
     file.write_text(f"{HEAD}maxPods: 20\nsyncFrequency: 3s\n")
     folder.mkdir()
     (folder / "1.conf").write_text(f"{HEAD}maxPods: 30\n")
     config = NodeConfig(kubelet_config=str(file), kubelet_config_dir=str(folder))
-    assert _configured(config, plain).max_pods == 30
+    assert configured(config, plain).max_pods == 30
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_a_node_goes_by_the_files_its_settings_name(tmp_path: Path, plain: Kubel
         ("port: 1\n", r"port is for the cluster to say \(kubeletPort\); leave it out$"),
         ("maxPods: -1\n", r"maxPods \(--max-pods\) -1 must not be a negative number$"),
         ("maxPod: 1\n", r'kubelet\.yaml: strict decoding error: unknown field "maxPod"$'),
-        (None, r"No such file or directory"),
+        (None, r"kubelet\.yaml: No such file or directory$"),
     ],
 )
 def test_what_cannot_be_followed_ends_the_agent(
@@ -45,4 +45,4 @@ def test_what_cannot_be_followed_ends_the_agent(
     if text is not None:
         file.write_text(HEAD + text)
     with pytest.raises(PermanentError, match=f"^the kubelet's configuration cannot be followed: .*{message}"):
-        _configured(NodeConfig(kubelet_config=str(file)), plain)
+        configured(NodeConfig(kubelet_config=str(file)), plain)

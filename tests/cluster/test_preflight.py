@@ -11,7 +11,7 @@ import pytest
 
 from wherry.cluster.advice import as_root
 from wherry.cluster.config import Setup, overlay
-from wherry.cluster.preflight import find_problems
+from wherry.cluster.preflight import find_problems, find_problems_of_change
 from wherry.cluster.settings import FLAGS
 from wherry.network.routes import overlapping_route
 
@@ -52,6 +52,34 @@ def test_a_port_in_use_names_the_flag() -> None:
             "choose another with: wherry up --api-port PORT"
         )
     ]
+
+
+@pytest.mark.usefixtures("root")
+@pytest.mark.parametrize(
+    ("attribute", "text", "said"),
+    [
+        (
+            "kubelet_config",
+            None,
+            "the kubelet's configuration cannot be followed: {}: No such file or directory",
+        ),
+        ("kubelet_config", "maxPod: 1\n", 'strict decoding error: unknown field "maxPod"'),
+        ("kubelet_config", "maxPods: -1\n", "must not be a negative number"),
+        ("kubelet_config_dir", None, "cannot be followed: {}: No such file or directory"),
+        ("registries", None, "the registries cannot be used: {}: No such file or directory"),
+        ("images", None, "the images of {} cannot be loaded: No such file or directory"),
+    ],
+)
+def test_files_that_cannot_be_followed_are_refused_before_anything_changes(
+    tmp_path: Path, attribute: str, text: str | None, said: str
+) -> None:
+    place = tmp_path / "named"
+    if text is not None:
+        place.write_text(f"apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\n{text}")
+    setup = overlay(Setup.of(), {attribute: str(place)}, FLAGS)
+    for problems in (find_problems(setup), find_problems_of_change(setup, {attribute})):
+        (problem,) = [one for one in problems if said.format(place) in one.message]
+        assert problem.kind == "setting"
 
 
 def test_overlap_is_with_real_routes_only() -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from random import Random, SystemRandom
@@ -32,6 +31,7 @@ from wherry.cluster.identities import (
     Identity,
     find_identities,
 )
+from wherry.cluster.kubelet_files import configured
 from wherry.cluster.land import MachineLand
 from wherry.cluster.launch import main
 from wherry.cluster.node import Node
@@ -47,25 +47,12 @@ from wherry.kit.clock import Clock, SystemClock
 from wherry.kit.log import module_name
 from wherry.kit.tasks import Tasks
 from wherry.kubelet.config import KubeletConfig
-from wherry.kubelet.configuration.applied import applied, ignored
-from wherry.kubelet.configuration.decoding import ConfigurationError, read_configuration
-from wherry.kubelet.credential_plugins.config import ProvidersError, read_providers
+from wherry.kubelet.configuration.decoding import ConfigurationError
 from wherry.kubelet.runtimes.containerd.cri import ContainerdRuntime
 from wherry.kubelet.runtimes.containerd.daemon import ContainerdDaemon, DaemonFailed
 from wherry.kubelet.runtimes.containerd.facts import MachineFacts, MissingPrograms, read_facts
 from wherry.kubelet.server.config import KubeletServerConfig
 from wherry.network.tool import NetworkFailure
-
-OURS = {
-    **dict.fromkeys(("address", "clusterDNS", "cgroupRoot", "containerRuntimeEndpoint", "podLogsDir"), ""),
-    **dict.fromkeys(("tlsCertFile", "tlsPrivateKeyFile", "tlsCipherSuites"), ""),
-    **dict.fromkeys(("tlsMinVersion", "authentication.x509.clientCAFile", "healthzPort"), ""),
-    **dict.fromkeys(("healthzBindAddress", "providerID", "enableDebuggingHandlers"), ""),
-    **dict.fromkeys(("enableProfilingHandler", "enableSystemLogHandler", "enableSystemLogQuery"), ""),
-    "clusterDomain": " (clusterDomain)",
-    "port": " (kubeletPort)",
-}
-"""Fields of a KubeletConfiguration a cluster decides, and the settings to use instead."""
 
 DEFAULT_FOLDER = Path("/etc/wherry/images")
 """Where a machine has images for its nodes."""
@@ -192,7 +179,7 @@ def _parts_config(
         register_labels=config.labels,
         register_taints=[taint_of(text) for text in config.taints],
     )
-    kubelet = _configured(config, kubelet)
+    kubelet = configured(config, kubelet)
     server = KubeletServerConfig(
         node_name=config.name,
         port=config.kubelet_port,
@@ -225,34 +212,6 @@ async def _load_images(config: NodeConfig, daemon: ContainerdDaemon) -> None:
         raise PermanentError(f"the images of {folder} cannot be loaded: {error.strerror or error}") from error
     except ImportFailed as error:
         raise PermanentError(f"the images of {folder} cannot be loaded: {error}") from error
-
-
-def _configured(config: NodeConfig, kubelet: KubeletConfig) -> KubeletConfig:
-    """What the kubelet is told, changed by the files the settings name. Raises PermanentError."""
-    file, folder, providers, programs = (
-        Path(text) if text else None
-        for text in (
-            *(config.kubelet_config, config.kubelet_config_dir),
-            *(config.credential_provider_config, config.credential_provider_dir),
-        )
-    )
-    if providers is not None or programs is not None:
-        try:
-            kubelet = replace(kubelet, credential_providers=read_providers(providers, programs))
-        except ProvidersError as error:
-            raise PermanentError(f"failed to register CRI auth plugins: {error}") from None
-    if file is None and folder is None:
-        return kubelet
-    try:
-        said = read_configuration(file, folder)
-        for path in said:
-            if path in OURS:
-                raise ConfigurationError(f"{path} is for the cluster to say{OURS[path]}; leave it out")
-        for line in ignored(said):
-            log.warning("%s: %s", file or folder, line)
-        return applied(said, kubelet)
-    except (ConfigurationError, OSError) as error:
-        raise PermanentError(f"the kubelet's configuration cannot be followed: {error}") from error
 
 
 async def _unless_stopped(start: Coroutine[Any, Any, None], stop: asyncio.Event) -> bool:

@@ -11,12 +11,18 @@ import os
 import shutil
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from wherry.cluster.advice import as_root, command
+from wherry.cluster.components import PermanentError
 from wherry.cluster.config import Setup
+from wherry.cluster.kubelet_files import configured
 from wherry.cluster.names import NodeNames, OldNames
+from wherry.cluster.node_config import NodeConfig
+from wherry.cluster.registries import registries_of
 from wherry.cluster.settings import Spelling, flag_of, spell
 from wherry.kit.ports import why_not_bindable
+from wherry.kubelet.config import KubeletConfig
 from wherry.kubelet.runtimes.containerd.facts import MissingPrograms, find_programs
 from wherry.network.routes import overlapping_route, read_routes
 
@@ -47,7 +53,7 @@ def find_problems(
         ]
     ports = _taken_ports(setup, ("api_port", "kubelet_port"))
     ranges = _taken_ranges(setup, spelling or {})
-    return [*_missing_programs(search_path), *ports, *ranges]
+    return [*_missing_programs(search_path), *ports, *ranges, *_unusable_files(setup.node)]
 
 
 def find_problems_of_change(setup: Setup, changed: Collection[str]) -> list[Problem]:
@@ -59,6 +65,8 @@ def find_problems_of_change(setup: Setup, changed: Collection[str]) -> list[Prob
     # Our own server has the port at another address: is the address this machine's?
     if "api_host" in changed and (why := why_not_bindable(config.api_host, 0)):
         problems.append(Problem("setting", f"the API server cannot listen on {config.api_host}: {why}"))
+    if not config.is_simulated:
+        problems += _unusable_files(setup.node)
     return problems
 
 
@@ -96,4 +104,21 @@ def _taken_ranges(setup: Setup, spelling: Spelling) -> Iterator[Problem]:
                 "setting",
                 f"{spell(spelling, attribute)} {text} overlaps {taken}, which this machine already reaches; "
                 f"choose with {flag_of(attribute)}",
+            )
+
+
+def _unusable_files(node: NodeConfig) -> Iterator[Problem]:
+    """Files and folders the settings name that would keep the node from starting, read as it reads them."""
+    plain = KubeletConfig(node_name=node.name, node_ip="127.0.0.1", root_dir=Path("/"), log_dir=Path("/"))
+    for read in (lambda: configured(node, plain, tells=False), lambda: registries_of(node)):
+        try:
+            read()
+        except PermanentError as error:
+            yield Problem("setting", str(error))
+    if node.images:
+        try:
+            next(Path(node.images).iterdir(), None)
+        except OSError as error:
+            yield Problem(
+                "setting", f"the images of {node.images} cannot be loaded: {error.strerror or error}"
             )

@@ -22,5 +22,7 @@ def registries_of(config: NodeConfig) -> Registries:
         return NONE
     try:
         return read_registries(path)
-    except (RegistriesError, OSError) as error:
+    except RegistriesError as error:
         raise PermanentError(f"the registries cannot be used: {error}") from error
+    except OSError as error:
+        raise PermanentError(f"the registries cannot be used: {path}: {error.strerror or error}") from error

@@ -6,8 +6,8 @@ from dataclasses import fields
 from pathlib import Path
 
 from tools.kubelet_fields import PAGE, with_table
-from wherry.cluster.agent import OURS
 from wherry.cluster.alone import kubelet
+from wherry.cluster.kubelet_files import OURS
 from wherry.kubelet.config import KubeletConfig
 from wherry.kubelet.configuration.applied import DIRECT
 from wherry.kubelet.configuration.fields import BY_PATH, FIELDS, STRUCTS, Lot
