@@ -20,7 +20,7 @@ def plain(tmp_path: Path) -> KubeletConfig:
 
 
 def test_a_node_goes_by_the_files_its_settings_name(tmp_path: Path, plain: KubeletConfig) -> None:
-    assert configured(NodeConfig(), plain) is plain
+    assert configured(NodeConfig(), plain) == plain
     file, folder = tmp_path / "kubelet.yaml", tmp_path / "conf.d"
     file.write_text(f"{HEAD}maxPods: 20\nsyncFrequency: 3s\n")
     folder.mkdir()
