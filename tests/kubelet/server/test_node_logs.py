@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from pathlib import Path
 
@@ -9,9 +10,10 @@ import pytest
 
 from tests.kubelet.server.test_server import Setup, Sink
 from tests.openings import openings
+from tests.timing import PATIENCE_S
 from wherry.kit.httpd.message import Connection, Request, RequestHeaders, StreamResponse
 from wherry.kubelet.server.answers import NotServed
-from wherry.kubelet.server.node_logs import LogQuery, NodeLogs, journal_command, parse_query
+from wherry.kubelet.server.node_logs import MOST_JOURNALS, LogQuery, NodeLogs, journal_command, parse_query
 
 
 @pytest.fixture
@@ -135,13 +137,56 @@ async def test_what_the_journal_says_is_handed_on(setup: Setup, tmp_path: Path) 
         await asked(setup, "no-such-program")
 
 
+@pytest.mark.parametrize("path", ["/logs/syslog", "/logs/pods"])
+async def test_clients_that_go_away_at_once_leave_nothing_open(setup: Setup, path: str) -> None:
+    page = NodeLogs(setup.config)
+    request = Request("GET", path, path, "", RequestHeaders(), b"", Connection(None, None))
+    before = len(os.listdir("/proc/self/fd"))
+    for turns in range(20):
+        tasks = [asyncio.create_task(page.page(request)) for _ in range(10)]
+        for _ in range(turns % 4):
+            await asyncio.sleep(0)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    async with asyncio.timeout(PATIENCE_S):
+        while len(os.listdir("/proc/self/fd")) > before:
+            await asyncio.to_thread(lambda: None)
+
+
+async def test_few_readers_of_the_journal_run_at_once(setup: Setup, tmp_path: Path) -> None:
+    program, gate = tmp_path / "journal", tmp_path / "gate"
+    program.write_text(f"#!/bin/sh\necho begun\nread x <{gate}\n")
+    program.chmod(0o755)
+    os.mkfifo(gate)
+    page = NodeLogs(setup.config, str(program))
+    request = _asking()
+    answers = [await page.page(request) for _ in range(MOST_JOURNALS + 1)]
+    sinks = [Sink() for _ in answers]
+    running = []
+    for answer, sink in zip(answers, sinks, strict=True):
+        assert isinstance(answer, StreamResponse)
+        running.append(asyncio.ensure_future(answer.run(sink)))
+    await running[-1]
+    assert sinks[-1].data.decode().endswith("ask again later\n"), "it was let in before the others began"
+    with pytest.raises(NotServed, match="ask again later") as refused:
+        await page.page(request)
+    assert refused.value.status == 429
+    for task in running:
+        task.cancel()
+    await asyncio.gather(*running, return_exceptions=True)
+    assert isinstance(await page.page(request), StreamResponse)
+
+
 async def asked(setup: Setup, program: str) -> str:
     """What a page that reads the journal by `program` says."""
-    request = Request(
-        "GET", "/logs/", "/logs/", "query=none&tailLines=2", RequestHeaders(), b"", Connection(None, None)
-    )
-    answer = await NodeLogs(setup.config, program).page(request)
+    answer = await NodeLogs(setup.config, program).page(_asking())
     assert isinstance(answer, StreamResponse)
     sink = Sink()
     await answer.run(sink)
     return sink.data.decode()
+
+
+def _asking() -> Request:
+    query = "query=none&tailLines=2"
+    return Request("GET", "/logs/", "/logs/", query, RequestHeaders(), b"", Connection(None, None))

@@ -17,18 +17,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import parse_qs, quote
 
 from wherry.kit.httpd.message import Answer, Request, Response, StreamResponse, Writer
 from wherry.kit.integers import parse_integer
+from wherry.kit.opening import opened
 from wherry.kit.plain_files import open_plain
 from wherry.kubelet.server.answers import NotServed
 from wherry.kubelet.server.config import KubeletServerConfig
 
 MOST_SERVICES = 4
 LONGEST_S = 30.0
+MOST_JOURNALS = 8
+"""So many readers of the journal run at once, whoever asks; each is a process of half a minute at most."""
+_MANY = f"{MOST_JOURNALS} readers of the journal run already; ask again later\n"
 _PIECE = 64 * 1024
 _NAME = re.compile(r"[a-zA-Z0-9_.:@-]+")
 _LONGEST_NAME = 256
@@ -129,6 +134,7 @@ class NodeLogs:
         self._folder = config.system_log_dir
         self._takes_queries = config.takes_log_queries
         self._program = program
+        self._journals = 0
 
     async def page(self, request: Request) -> Answer:
         """`/logs/PATH`, or `/logs/?query=...`. Raises NotServed, OSError."""
@@ -145,15 +151,11 @@ class NodeLogs:
         if ".." in parts or any("\x00" in part for part in parts):
             raise NotServed("invalid URL path\n", 400)
         try:
-            descriptor = await asyncio.to_thread(open_below, self._folder, parts)
+            file = await opened(partial(_file_or_listing, self._folder, parts))
         except OSError as error:
             raise NotServed("404 page not found\n", 404) from error
-        kind = os.fstat(descriptor).st_mode
-        if stat.S_ISDIR(kind):
-            return Response(
-                await asyncio.to_thread(_listing, descriptor), content_type="text/html; charset=utf-8"
-            )
-        file = os.fdopen(descriptor, "rb")
+        if isinstance(file, BytesIO):
+            return Response(file.getvalue(), content_type="text/html; charset=utf-8")
         return StreamResponse(partial(_send, file), content_type="text/plain; charset=utf-8")
 
     async def _services(self, query: LogQuery) -> Answer:
@@ -169,8 +171,21 @@ class NodeLogs:
         program = shutil.which(self._program)
         if program is None:
             raise NotServed(f"the journal cannot be read: {self._program} is not installed\n", 500)
+        if self._journals >= MOST_JOURNALS:
+            raise NotServed(_MANY, 429)
         command = journal_command(program, query)
-        return StreamResponse(partial(_run, command), content_type="text/plain; charset=utf-8")
+        return StreamResponse(partial(self._journal, command), content_type="text/plain; charset=utf-8")
+
+    async def _journal(self, command: Sequence[str], writer: Writer) -> None:
+        """What the journal says; counted from here, since an answer nobody waits for never gets here."""
+        if self._journals >= MOST_JOURNALS:
+            writer.write(_MANY.encode())
+            return
+        self._journals += 1
+        try:
+            await _run(command, writer)
+        finally:
+            self._journals -= 1
 
 
 async def _send(file: BinaryIO, writer: Writer) -> None:
@@ -202,15 +217,21 @@ async def _run(command: Sequence[str], writer: Writer) -> None:
         await child.wait()
 
 
-def _listing(descriptor: int) -> bytes:
-    """The names in a directory, as Go's file server shows them; the descriptor is closed."""
+def _file_or_listing(folder: Path, parts: Sequence[str]) -> BinaryIO:
+    """The open file, or a directory's page as a BytesIO. Raises OSError."""
+    descriptor = open_below(folder, parts)
     try:
-        with os.scandir(descriptor) as entries:
-            names = sorted(
-                e.name + "/" * e.is_dir(follow_symlinks=False) for e in entries if not e.is_symlink()
-            )
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            return BytesIO(_listing(descriptor))
+        return os.fdopen(os.dup(descriptor), "rb")
     finally:
         os.close(descriptor)
+
+
+def _listing(descriptor: int) -> bytes:
+    """The names in a directory, as Go's file server shows them."""
+    with os.scandir(descriptor) as entries:
+        names = sorted(e.name + "/" * e.is_dir(follow_symlinks=False) for e in entries if not e.is_symlink())
     lines = (f'<a href="{quote(name)}">{html.escape(name)}</a>\n' for name in names)
     return f"<pre>\n{''.join(lines)}</pre>\n".encode("utf-8", "surrogateescape")
 
