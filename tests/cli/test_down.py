@@ -139,6 +139,34 @@ def test_whoever_deletes_the_current_cluster_is_told_what_kubectl_speaks_to_now(
 
 
 @pytest.mark.usefixtures("root")
+def test_the_context_goes_wherever_it_was_put(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """$KUBECONFIG may be another when the cluster is deleted, and what it holds is an administrator's key."""
+    make(machine, name="dev")
+    put = [tmp_path / "one", tmp_path / "two"]
+    for path in (*put, put[0]):
+        monkeypatch.setenv("KUBECONFIG", str(path))
+        assert run_main(monkeypatch, "kubeconfig", "--merge", "--name", "dev") == 0
+        assert "wherry-dev" in path.read_text()
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "another"))
+    assert run_main(monkeypatch, "delete", "--name", "dev") == 0
+    assert ["wherry-dev" in path.read_text() for path in put] == [False, False]
+    assert not (tmp_path / "another").exists()
+
+
+@pytest.mark.usefixtures("root")
+def test_notes_that_cannot_be_read_keep_no_cluster(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lifecycle = make(machine, name="dev")
+    lifecycle.paths.noted_kubeconfigs.write_text("[1")
+    assert run_main(monkeypatch, "delete", "--name", "dev") == 0
+    assert "context wherry-dev may be left in kubeconfigs" in capsys.readouterr().err
+    assert machine.names() == []
+
+
+@pytest.mark.usefixtures("root")
 def test_no_context_is_named_that_goes_as_well(
     machine: Machine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

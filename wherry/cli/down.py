@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -16,7 +16,7 @@ from wherry.cli.selection import asked, known_names, look_for, names_without_dat
 from wherry.cli.terminal import Steps, complain, say, tell
 from wherry.cluster.advice import as_root
 from wherry.cluster.caller import find_caller
-from wherry.cluster.kubeconfig import KubeconfigError, user_kubeconfig
+from wherry.cluster.kubeconfig import KubeconfigError, UserKubeconfig, user_kubeconfig
 from wherry.cluster.lifecycle import Lifecycle
 from wherry.cluster.machines import all_machines
 
@@ -88,9 +88,10 @@ def delete(name: Name = None, data_dir: DataDir = None, every: Every = False, ye
         _ask("Delete it?" if len(chosen) == 1 else f"Delete all {len(chosen)}?")
     no_current = False
     for lifecycle in chosen:
+        noted = _noted(lifecycle)  # that goes with the cluster
         with Steps().step(f"Deleting {lifecycle.config.context}"):
             lifecycle.delete()
-        was_current = _forget_context(lifecycle)
+        was_current = _forget_context(lifecycle, noted)
         say(f"Cluster {lifecycle.config.name} is deleted.")
         no_current = no_current or was_current
     if no_current:
@@ -104,19 +105,30 @@ def _ask(question: str) -> None:
         raise Failure("nothing was deleted; --yes deletes without asking")
 
 
-def _forget_context(lifecycle: Lifecycle) -> bool:
-    """Take the context out of the user's kubeconfig; whether it was the current one.
+def _noted(lifecycle: Lifecycle) -> list[UserKubeconfig]:
+    """Which files the context was put into; none when that cannot be read, which keeps no cluster."""
+    try:
+        return lifecycle.noted_kubeconfigs()
+    except KubeconfigError as error:
+        complain(f"context {lifecycle.config.context} may be left in kubeconfigs: {error}")
+        return []
+
+
+def _forget_context(lifecycle: Lifecycle, noted: Sequence[UserKubeconfig]) -> bool:
+    """Take the context out of the user's kubeconfig, and those it was put into; whether it was current there.
 
     A kubeconfig that cannot be read holds up nothing else.
     """
-    theirs = user_kubeconfig(os.environ, find_caller(os.environ))
-    try:
-        was_current = theirs.read().get("current-context") == lifecycle.config.context
-        lifecycle.forget_kubeconfig(theirs)
-    except KubeconfigError as error:
-        complain(f"context {lifecycle.config.context} was not taken out of the kubeconfig: {error}")
-        return False
-    return bool(was_current)
+    theirs = user_kubeconfig(os.environ, find_caller(os.environ)).absolute()
+    was_current = False
+    for one in (theirs, *(other for other in noted if other.path != theirs.path)):
+        try:
+            was_here = one.read().get("current-context") == lifecycle.config.context
+            lifecycle.forget_kubeconfig(one)
+            was_current = was_current or (was_here and one is theirs)
+        except KubeconfigError as error:
+            complain(f"context {lifecycle.config.context} was not taken out of the kubeconfig: {error}")
+    return was_current
 
 
 def _name_another_context() -> None:

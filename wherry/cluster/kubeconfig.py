@@ -7,9 +7,10 @@ else as it was, and swaps the file in whole, with its mode kept (0600 for a new 
 from __future__ import annotations
 
 import base64
+import json
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,10 @@ class UserKubeconfig:
 
     path: Path
     caller: Caller
+
+    def absolute(self) -> UserKubeconfig:
+        """The same file, wherever one stands."""
+        return replace(self, path=self.path.absolute())
 
     def read(self) -> dict[str, Any]:
         """The file's content, empty when there is no file. Raises KubeconfigError."""
@@ -86,6 +91,31 @@ def user_kubeconfig(environ: Mapping[str, str], caller: Caller) -> UserKubeconfi
     path = Path(listed[0]) if listed else caller.home / ".kube" / "config"
     is_theirs = path.absolute().is_relative_to(caller.home)
     return UserKubeconfig(path, caller if is_theirs else Caller(caller.home))
+
+
+def read_notes(file: Path) -> list[UserKubeconfig]:
+    """Which kubeconfigs `write_notes` wrote down; none where nothing was. Raises KubeconfigError."""
+    try:
+        return [
+            UserKubeconfig(Path(path), Caller(Path(home), None if uid is None else (uid, gid)))
+            for path, home, uid, gid in json.loads(file.read_text())
+        ]
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, TypeError) as error:
+        raise KubeconfigError(f"{file}: cannot be read ({error}); remove it") from error
+
+
+def write_notes(file: Path, kubeconfigs: Sequence[UserKubeconfig]) -> None:
+    """Write down which files they are, and with whose rights these are read and written.
+
+    Raises KubeconfigError.
+    """
+    noted = [(str(one.path), str(one.caller.home), *(one.caller.ids or (None, None))) for one in kubeconfigs]
+    try:
+        keep_file(file, json.dumps(noted).encode())
+    except OSError as error:
+        raise KubeconfigError(f"{file}: cannot be written ({error.strerror})") from error
 
 
 def render(access: Access) -> dict[str, Any]:

@@ -449,7 +449,18 @@ class Lifecycle:
 
     def merge_kubeconfig(self, identities: Identities, theirs: UserKubeconfig) -> None:
         """Put the context into the user's kubeconfig and make it current. Raises KubeconfigError."""
-        theirs.write(kubeconfig.merge(theirs.read(), access_of(self.setup, identities)))
+        merged = kubeconfig.merge(theirs.read(), access_of(self.setup, identities))
+        noted = self.noted_kubeconfigs()
+        if theirs.absolute() not in noted:  # first: what is written nowhere down nobody takes out again
+            kubeconfig.write_notes(self.paths.noted_kubeconfigs, [*noted, theirs.absolute()])
+        theirs.write(merged)
+
+    def noted_kubeconfigs(self) -> list[UserKubeconfig]:
+        """Into which files the context was put, whoever asks now and whatever their $KUBECONFIG says.
+
+        Raises KubeconfigError.
+        """
+        return kubeconfig.read_notes(self.paths.noted_kubeconfigs)
 
     def forget_kubeconfig(self, theirs: UserKubeconfig) -> None:
         """Take the cluster's context out of the user's kubeconfig, if it is there. Raises KubeconfigError."""

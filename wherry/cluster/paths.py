@@ -45,6 +45,7 @@ class ClusterPaths:
             self.simulation,
             *old_node_paths(self).entries,
             self.admin_kubeconfig,
+            self.noted_kubeconfigs,
             self.config,
         )
 
@@ -60,6 +61,11 @@ class ClusterPaths:
     def admin_kubeconfig(self) -> Path:
         """A kubeconfig of the cluster's own, beside the one merged into the user's."""
         return self.data / "admin.kubeconfig"
+
+    @property
+    def noted_kubeconfigs(self) -> Path:
+        """Where it is written down which users' files the cluster's context was put into."""
+        return self.data / "kubeconfigs.json"
 
     @property
     def kubeconfigs(self) -> Path:
