@@ -24,6 +24,9 @@ class Other(asyncio.DatagramProtocol):
     def __init__(self) -> None:
         self.records: dict[str, list[str]] = {}
         self.asked: Counter[str] = Counter()
+        self.is_silent = False
+        self.waiting: list[tuple[bytes, tuple[str, int]]] = []
+        """Questions that are not answered yet, since it is silent."""
         self.forged = False
         """Whether each answer comes after three that are none.
 
@@ -49,6 +52,9 @@ class Other(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         assert self._transport is not None
+        if self.is_silent:
+            self.waiting.append((data, addr))
+            return
         if self.forged:
             true = self._answer(dns.message.from_wire(data), count=False)
             self._transport.sendto(bytes((true[0] ^ 1,)) + true[1:], addr)
@@ -62,6 +68,13 @@ class Other(asyncio.DatagramProtocol):
             answer = short.to_wire()
             self.asked[query.question[0].name.to_text()] -= 1
         self._transport.sendto(answer, addr)
+
+    def speak(self) -> None:
+        """Answer from now on, and what waits first."""
+        self.is_silent = False
+        for data, addr in self.waiting:
+            self.datagram_received(data, addr)
+        self.waiting.clear()
 
     async def _stream(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         (length,) = struct.unpack("!H", await reader.readexactly(2))

@@ -16,6 +16,7 @@ import dns.rdatatype
 import pytest
 
 from tests.apiserver.rig import Rig, running
+from tests.conftest import eventually
 from tests.dns.others import Other
 from tests.timing import PATIENCE_S
 from wherry.api.core.config_maps import CONFIG_MAPS
@@ -37,7 +38,8 @@ ADDRESS = "10.96.0.10"
 class Asker:
     """Asks the server under test."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, served: ClusterDns, port: int) -> None:
+        self.served = served
         self.port = port
 
     async def message(self, name: str, kind: str = "A", **how: Any) -> dns.message.Message:
@@ -90,7 +92,7 @@ async def asker(client: Client, clock: FakeClock, other: Other, tmp_path: Path) 
     await served.start()
     listener = Listener(served, lambda _: True)
     port = await listener.start("127.0.0.1", 0)
-    yield Asker(port)
+    yield Asker(served, port)
     await listener.close()
     await served.close()
 
@@ -227,6 +229,21 @@ async def test_a_server_that_is_silent_or_says_nonsense(client: Client, asker: A
     assert await asker.find("www.example.com") == ["www.example.com. A 192.0.2.1"], (
         "forgeries are not believed"
     )
+
+
+async def test_who_has_too_many_questions_under_way_is_refused(
+    client: Client, asker: Asker, other: Other, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wherry.dns.dns.MOST_PER_CLIENT", 3)
+    other.is_silent = True
+    other.records["www.example.com."] = ["192.0.2.1"]
+    waiting = [asyncio.create_task(asker.find("www.example.com")) for _ in range(3)]
+    await eventually(lambda: asker.served.waiting == 3)
+    assert len(other.waiting) == 1, "asked once, whoever waits"
+    assert await asker.find("another.example.com") == ["REFUSED"]
+    other.speak()
+    assert await asyncio.gather(*waiting) == [["www.example.com. A 192.0.2.1"]] * 3
+    assert await asker.find("another.example.com") == ["NXDOMAIN"]
 
 
 async def test_long_answers(client: Client, asker: Asker, other: Other) -> None:

@@ -56,7 +56,12 @@ def test_golden(case: str, golden: Golden) -> None:
 
 def test_a_service_the_node_answers_itself_has_no_rules_and_is_not_tracked() -> None:
     network = replace(NETWORK, own_ips=("10.96.0.10",))
-    assert render_part(next(iter(web(*TWO).values())), network) == Part()
+    names = service("kube-dns", ports=[{"name": "dns", "port": 53, "protocol": "UDP"}])
+    names["metadata"]["namespace"] = "kube-system"
+    (ports,) = build_model([names], []).values()
+    assert render_part(ports, network) == Part()
+    (others,) = web(*TWO).values()
+    assert render_part(others, network).chains, "who had the address before keeps it"
     chains = render_node(network)
     assert chains["refusals"][1] == "ip daddr 10.96.0.10 return"
     assert chains["raw-prerouting"] == ("ip daddr 10.96.0.10 udp dport 53 notrack",)

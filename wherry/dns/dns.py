@@ -6,10 +6,12 @@ What others know is asked of them: of the servers a Corefile names for their dom
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Coroutine, Iterable, Sequence
 from ipaddress import ip_address
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 from wherry.api.core.config_maps import CONFIG_MAPS
 from wherry.api.core.namespaces import NAMESPACES
@@ -65,6 +67,9 @@ BY_ADDRESS = "address"
 ADDRESSES = (Type.A, Type.AAAA)
 LOOK_EVERY_S = 5.0
 """How often it is looked whether the node's resolvers are others."""
+MOST_WAITING, MOST_PER_CLIENT = 4000, 500
+"""Questions that wait for other servers, of all clients and of one."""
+REFUSED = Answer(code=Code.REFUSED, is_authoritative=False)
 FAILED = Answer(code=Code.SERVFAIL, is_authoritative=False)
 
 
@@ -99,6 +104,8 @@ class ClusterDns:
         self._look_at = 0.0
         self._changed: set[str] = set()
         self._is_ready = False
+        self._waiting: Counter[str] = Counter()
+        """Questions under way, by the client's address."""
         self.figures = Figures()
         self._updating = Repeater("updating names", self._update, self._tasks, clock)
 
@@ -128,6 +135,11 @@ class ClusterDns:
         """Whether all names are known."""
         return self._is_ready
 
+    @property
+    def waiting(self) -> int:
+        """How many questions wait for other servers."""
+        return self._waiting.total()
+
     def handle(self, data: bytes, source: str, reply: Reply, *, is_stream: bool) -> None:
         """See `server.Handler`."""
         began = perf_counter()
@@ -145,7 +157,7 @@ class ClusterDns:
         found = self._responder.answer(query) if self._is_ready else FAILED
         if isinstance(found, Answer):
             if found.code == Code.NXDOMAIN and self._corefile.has_autopath:
-                self._tasks.spawn(self._search(query, found, source, reply, longest), "a search path")
+                self._begin(self._search(query, found, source, reply, longest), query, source, reply)
                 return
             reply(write_answer(query, found, longest=longest))
             self.figures.answered(self._domain, query.kind, found.code, began, is_stream=is_stream)
@@ -160,7 +172,21 @@ class ClusterDns:
             self.figures.hits += 1
             relay(write_relayed(query, known, longest=longest))
             return
-        self._tasks.spawn(self._elsewhere(query, found, relay, longest), "a question")
+        self._begin(self._elsewhere(query, found, relay, longest), query, source, reply)
+
+    def _begin(self, work: Coroutine[Any, Any, None], query: Query, source: str, reply: Reply) -> None:
+        """Answer later; whoever has too many questions under way already is refused."""
+        if len(self._tasks) >= MOST_WAITING or self._waiting[source] >= MOST_PER_CLIENT:
+            work.close()
+            reply(write_answer(query, REFUSED))
+            return
+        self._waiting[source] += 1
+        self._tasks.spawn(work, "a question").add_done_callback(lambda _: self._done(source))
+
+    def _done(self, source: str) -> None:
+        self._waiting[source] -= 1
+        if not self._waiting[source]:
+            del self._waiting[source]
 
     async def _elsewhere(self, query: Query, found: Elsewhere, relay: Reply, longest: int) -> None:
         """Answer with what others know."""
@@ -172,7 +198,8 @@ class ClusterDns:
             message = await self._ask(asked)
         except Unanswered as error:
             self.figures.failures += 1
-            log.warning("%s: not answered: %s", text_of_name(asked.name), error)
+            log.warning("names of others are not answered: %s", error)
+            log.debug("%s: not answered", text_of_name(asked.name))
             relay(write_answer(query, Answer(Code.SERVFAIL, found.records, is_authoritative=False)))
             return
         if not found.target:

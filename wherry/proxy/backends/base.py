@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 from typing import Protocol
 
-from wherry.proxy.model import Model
+from wherry.proxy.model import Model, ServicePort
+
+OWN_SERVICE = "kube-system/kube-dns"
+"""Whose ClusterIP nodes answer at themselves."""
 
 
 class BackendError(Exception):
@@ -34,6 +37,14 @@ class NodeNetwork:
     def tag(self) -> str:
         """Six letters or digits that stand for the owner in names of chains and tables."""
         return hashlib.sha256(self.owner.encode()).hexdigest()[:6].upper()
+
+
+def is_answered_here(port: ServicePort, network: NodeNetwork) -> bool:
+    """Whether the node itself answers at the ClusterIP: rules would lead away from it.
+
+    Of another Service, which had the address before, they have to.
+    """
+    return port.cluster_ip in network.own_ips and port.name.startswith(f"{OWN_SERVICE}:")
 
 
 def foreign(addresses: Iterable[str], network: NodeNetwork) -> list[str]:

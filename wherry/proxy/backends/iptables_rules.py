@@ -17,7 +17,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from wherry.proxy.backends.base import NodeNetwork, foreign
+from wherry.proxy.backends.base import NodeNetwork, foreign, is_answered_here
 from wherry.proxy.model import Endpoint, Model, Ports, Refusal, ServicePort
 
 MASQUERADE_MARK = "0x4000"
@@ -148,7 +148,7 @@ class _PartRenderer:
 
     def add(self, port: ServicePort) -> None:
         """The rules of one service port."""
-        if port.cluster_ip in self._network.own_ips:
+        if is_answered_here(port, self._network):
             return
         part, mark = self.part, self._names.mark
         match_cluster = _match(port, port.cluster_ip)

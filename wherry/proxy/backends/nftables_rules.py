@@ -19,7 +19,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from wherry.proxy.backends.base import NodeNetwork, foreign
+from wherry.proxy.backends.base import NodeNetwork, foreign, is_answered_here
 from wherry.proxy.model import Endpoint, Ports, Refusal, ServicePort
 
 MASQUERADE_MARK = "0x4000"
@@ -172,7 +172,7 @@ class _Rendering:
 
     def add(self, port: ServicePort) -> None:
         """What one port of the Service has."""
-        if port.cluster_ip in self._network.own_ips:
+        if is_answered_here(port, self._network):
             return
         elements = self.part.elements
         elements[CLUSTER_IPS, port.cluster_ip] = ""
