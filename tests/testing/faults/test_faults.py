@@ -20,6 +20,12 @@ MANAGER = "system:kube-controller-manager"
 """Who watches for all controllers."""
 
 
+def test_one_verb_is_as_good_as_a_list_of_one() -> None:
+    with Cluster() as c:
+        assert c.faults.refuse(500, "pods", verbs="create").verbs == ("create",)
+        assert c.faults.refuse(500, "pods", verbs=["create", "patch"]).verbs == ("create", "patch")
+
+
 @pytest.mark.parametrize(
     ("code", "message"),
     [

@@ -36,19 +36,19 @@ class Faults:
         code: int,
         resource: str = "",
         *,
-        verbs: Sequence[str] = WRITES,
+        verbs: str | Sequence[str] = WRITES,
         user: str = "*",
         name: str = "*",
         nth: int = 1,
         times: int = 1,
     ) -> Fault:
-        """Calls are answered with 403, 409, 410, 429, 500, 503 or 504, and nothing is done."""
+        """Calls of these `verbs` are answered with 403, 409, 410, 429, 500, 503 or 504, and nothing is done."""
         self._check(resource)
         return self.arm(
             Fault(
                 what=What.REFUSED,
                 code=code,
-                verbs=tuple(verbs),
+                verbs=(verbs,) if isinstance(verbs, str) else tuple(verbs),
                 resource=resource,
                 user=user,
                 name=name,
