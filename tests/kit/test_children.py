@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import eventually
 from wherry.kit.children import end, spawn, wait_gone
 
 
@@ -32,6 +33,7 @@ async def test_who_does_not_end_is_told(tmp_path: Path) -> None:
 async def test_they_have_our_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Proxies above all, by which containerd gets images."""
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
-    process = spawn(["/bin/sh", "-c", "echo $HTTPS_PROXY"], tmp_path / "log")
-    await wait_gone(process)
-    assert (tmp_path / "log").read_text() == "http://proxy.example:3128\n"
+    log = tmp_path / "log"
+    process = spawn(["/bin/sh", "-c", "echo $HTTPS_PROXY; exec sleep 60"], log)
+    await eventually(lambda: log.read_text() == "http://proxy.example:3128\n")
+    assert await end([process], signal.SIGKILL, 5) == []
