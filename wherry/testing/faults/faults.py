@@ -42,7 +42,7 @@ class Faults:
         nth: int = 1,
         times: int = 1,
     ) -> Fault:
-        """Calls of these `verbs` are answered with 403, 409, 410, 429, 500, 503 or 504, and nothing is done."""
+        """Calls of these `verbs` are answered 403, 409, 410, 429, 500, 503 or 504, and nothing is done."""
         self._check(resource)
         return self.arm(
             Fault(
