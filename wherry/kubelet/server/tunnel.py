@@ -74,6 +74,7 @@ async def pump(duplex: Duplex, upstream: Upstream) -> None:
         outward = tasks.spawn(_outward(upstream.reader, duplex), "outward")
         await asyncio.wait((inward, outward), return_when=asyncio.FIRST_COMPLETED)
     finally:
+        upstream.writer.close()  # at once: whoever is told to end here may be told so again
         await tasks.close()
         await upstream.close()
 
