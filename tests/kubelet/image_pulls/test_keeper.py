@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from wherry.kit.clock import FakeClock
-from wherry.kit.disk import DirectDisk
+from wherry.kit.clock import FakeClock, SystemClock
+from wherry.kit.disk import DirectDisk, Disk, DiskThreads
 from wherry.kubelet.credentials import Credential, Source
 from wherry.kubelet.image_pulls.keeper import PullRecords
 from wherry.kubelet.image_pulls.policy import (
@@ -30,9 +31,11 @@ ACCOUNT = Source("ServiceAccount", "a1", "one", "builder")
 MINE = Credential({"username": "u", "password": "p"}, SECRET)
 
 
-async def keeper(root: Path, policy: str = PRELOADED, images: Sequence[Image] = (IMAGE,)) -> PullRecords:
+async def keeper(
+    root: Path, policy: str = PRELOADED, images: Sequence[Image] = (IMAGE,), disk: Disk | None = None
+) -> PullRecords:
     """An agent's records, as they are after its start."""
-    made = PullRecords(root, verification(policy), DirectDisk(), FakeClock())
+    made = PullRecords(root, verification(policy), disk or DirectDisk(), FakeClock())
 
     async def there() -> Sequence[Image]:
         return images
@@ -185,6 +188,19 @@ async def test_a_failed_pull_leaves_nothing_and_two_at_once_count(tmp_path: Path
     await records.failed(NAME)
     assert not intent.exists()
     assert not await must(records)
+
+
+async def test_a_pull_that_begins_while_another_of_that_image_ends_has_its_intent(tmp_path: Path) -> None:
+    records = await keeper(tmp_path, disk=DiskThreads(SystemClock()))
+    await records.begin(NAME)
+    second = asyncio.create_task(records.begin(NAME))
+    await asyncio.sleep(0)
+    await records.failed(NAME)
+    await second
+    intent = tmp_path / "image_manager/pulling" / file_name(NAME)
+    assert intent.exists()
+    await records.failed(NAME)
+    assert not intent.exists()
 
 
 async def test_records_go_with_their_images(tmp_path: Path) -> None:

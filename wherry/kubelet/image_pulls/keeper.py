@@ -91,8 +91,13 @@ class PullRecords:
 
     async def begin(self, name: str) -> None:
         """An image is about to be pulled. Raises OSError."""
-        await self._on_disk(name, partial(self._files.write_intent, name))
-        self._intents[name] += 1
+        self._intents[name] += 1  # first: a pull of the same image that ends now leaves the file there
+        try:
+            async with self._changing:
+                await self._on_disk(name, partial(self._files.write_intent, name))
+        except BaseException:
+            self._intents[name] -= 1
+            raise
 
     async def pulled(self, name: str, image_id: str, used: Credential | None) -> None:
         """It was, with those credentials. A record that cannot be written leaves the intent."""
@@ -167,16 +172,18 @@ class PullRecords:
     async def _done(self, name: str) -> None:
         """One pull fewer of an image is under way."""
         self._intents[name] -= 1
-        if self._intents[name] > 0:
-            return
-        try:
-            await self._on_disk(name, partial(self._files.remove_intent, name))
-        except OSError as error:
-            log.error("failed to remove image pull intent of %s: %s", name, error)
-            self._intents[name] = 1
-            return
-        del self._intents[name]
-        self._left.discard(name)
+        async with self._changing:
+            if self._intents[name] > 0:
+                return
+            try:
+                await self._on_disk(name, partial(self._files.remove_intent, name))
+            except OSError as error:
+                log.error("failed to remove image pull intent of %s: %s", name, error)
+                self._intents[name] += 1
+                return
+            if self._intents[name] <= 0:
+                del self._intents[name]
+            self._left.discard(name)
 
     async def _on_disk(self, key: str, work: Callable[[], T]) -> T:
         return await self._disk.run(f"image record {key}", work, DISK_TIMEOUT_S)
