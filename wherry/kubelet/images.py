@@ -6,6 +6,7 @@ Several containers that need one image share one pull (`pulls`). Source: pkg/kub
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
@@ -14,6 +15,7 @@ from typing import Protocol
 from wherry.client.events import Recorder
 from wherry.kit.backoff import BackOff
 from wherry.kit.clock import Clock
+from wherry.kit.tasks import shared
 from wherry.kubelet.credentials import Credential, credentials_in_secrets
 from wherry.kubelet.image_pulls.keeper import PullRecords
 from wherry.kubelet.image_pulls.pulls import Pulled, Pulls, shown_pull_error
@@ -88,6 +90,7 @@ class Images:
         metrics: KubeletMetrics,
     ) -> None:
         self._metrics = metrics
+        self._under_way: set[asyncio.Task[Pulled]] = set()
         self._pulling: dict[str, tuple[float, float]] = {}
         self._runtime = runtime
         self._clock = clock
@@ -174,15 +177,13 @@ class Images:
             raise ImageFailure("ErrImagePull", message, RECORD_RETRY_S) from error
         self._say(pod, container, "Normal", "Pulling", f'Pulling image "{reference}"')
         began = self._clock.monotonic()
-        pulled: Pulled | None = None
+        noting = asyncio.get_running_loop().create_task(self._noted(reference, shown))
+        self._under_way.add(noting)
+        noting.add_done_callback(self._ended)
         try:
-            pulled = await self._pulls.pull(reference, shown)
+            pulled = await shared(noting, f"the pull of {reference}")
         except RuntimeFailure as error:
             raise self._pull_failed(pod, container, reference, key, error) from error
-        finally:
-            if pulled is None:
-                await self._records.failed(reference)
-        await self._records.pulled(reference, pulled.image.id, pulled.used)
         self._count(pod, pulled, began)
         self._failed.pop(key, None)
         whole = _took(self._clock.monotonic() - began)
@@ -195,6 +196,24 @@ class Images:
             f"Image size: {pulled.image.size_bytes} bytes.",
         )
         return pulled.image
+
+    async def _noted(self, reference: str, shown: Sequence[Credential]) -> Pulled:
+        """Pull, and note by whom, also for a pod that goes meanwhile: its image is nobody else's.
+
+        Where it is given up with the agent, the intent stays. Raises RuntimeFailure.
+        """
+        try:
+            pulled = await self._pulls.pull(reference, shown)
+        except RuntimeFailure:
+            await self._records.failed(reference)
+            raise
+        await self._records.pulled(reference, pulled.image.id, pulled.used)
+        return pulled
+
+    def _ended(self, noting: asyncio.Task[Pulled]) -> None:
+        self._under_way.discard(noting)
+        if not noting.cancelled():
+            noting.exception()  # whoever still waits is told; nobody waiting is no fault
 
     def _count(self, pod: Object, pulled: Pulled, began: float) -> None:
         """Count a pull that ended just now."""
@@ -222,7 +241,11 @@ class Images:
     async def close(self) -> None:
         """Give up pulls that still run."""
         await self._node.close()
+        noting = list(self._under_way)
+        for task in noting:
+            task.cancel()
         await self._pulls.close()
+        await asyncio.gather(*noting, return_exceptions=True)
 
     def _say(self, pod: Object, container: Object, kind: str, reason: str, message: str) -> None:
         self._recorder.event(pod, kind, reason, message, field_path=field_path(pod, container["name"]))

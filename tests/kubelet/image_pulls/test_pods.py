@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator
@@ -11,6 +12,7 @@ import pytest
 
 from tests.conftest import eventually
 from tests.kubelet.rig import Node, node, state, waiting
+from wherry.api.core.pods import PODS
 from wherry.api.core.secrets import SECRETS
 from wherry.kubelet.runtimes.failures import RuntimeFailure
 from wherry.kubelet.runtimes.images import Image
@@ -59,6 +61,23 @@ async def test_a_cached_private_image_is_for_those_who_could_pull_it(made: Node)
     await eventually(backs_off)
     shown = state(await made.status("stranger"))["waiting"]["message"]
     assert shown == f'Back-off pulling image "{PRIVATE}": ErrImagePull: 401 Unauthorized'
+
+
+async def test_what_a_pod_pulled_that_went_meanwhile_is_nobody_elses(made: Node) -> None:
+    made.runtime.gates["pull_image"] = asyncio.Event()
+    await made.create("first", {"image": PRIVATE}, **SPEC)
+    await eventually(lambda: made.runtime.calls["pull_image"] == 1)
+    await made.admin.delete(PODS, "first", "default", grace_period_s=0)
+    await eventually(lambda: made.gone("first"))
+    made.runtime.gates.pop("pull_image").set()
+
+    async def is_there() -> bool:
+        return await made.runtime.image(PRIVATE) is not None
+
+    await eventually(is_there)
+    made.runtime.failures["pull_image"] = [RuntimeFailure("401 Unauthorized", "ErrImagePull")]
+    await made.create("stranger", {"image": PRIVATE, "imagePullPolicy": "IfNotPresent"})
+    await made.until("stranger", lambda s: waiting(s) == "ErrImagePull")
 
 
 async def test_never_does_not_tell_strangers_that_an_image_is_there(made: Node) -> None:
