@@ -87,7 +87,10 @@ def sockets(kind: str, environ: Mapping[str, str]) -> list[Path]:
 def find_engine(kind: str, environ: Mapping[str, str] = os.environ) -> Engine:
     """The engine that runs. Raises EngineFailed."""
     tried = sockets(kind, environ)
-    found = next((path for path in tried if path.is_socket()), None)
+    try:
+        found = next((path for path in tried if path.is_socket()), None)
+    except PermissionError as error:
+        raise EngineFailed(f"{error.filename}: permission denied; run it again as root") from None
     if found is not None:
         return Engine(kind, found)
     start = "systemctl start docker" if kind == DOCKER else "systemctl start podman.socket"

@@ -97,6 +97,7 @@ class DevicePlugins:
         self._listeners = listeners
         self._endpoints: dict[str, Endpoint] = {}
         self._locks: dict[str, asyncio.Lock] = {}
+        self._saving = asyncio.Lock()
         self._stale: set[str] = set()
         """Pods whose devices were given before the machine started anew."""
         self._tasks = Tasks("device plug-ins")
@@ -420,14 +421,15 @@ class DevicePlugins:
             await self.save()
 
     async def save(self) -> None:
-        """Write down which container has which devices. Raises OSError."""
-        found = self.inventory
-        registered = {
-            name: offer.healthy() for name in found.names() if (offer := found.find(name)) is not None
-        }
-        text = render_checkpoint(self.assignments, registered, self._boot_id)
-        write = partial(write_file, self._folder / NAME, text)
-        await self._disk.run("devices", write, SAVE_TIMEOUT_S)
+        """Write down which container has which devices, what is newest last. Raises OSError."""
+        async with self._saving:
+            found = self.inventory
+            registered = {
+                name: offer.healthy() for name in found.names() if (offer := found.find(name)) is not None
+            }
+            text = render_checkpoint(self.assignments, registered, self._boot_id)
+            write = partial(write_file, self._folder / NAME, text)
+            await self._disk.run("devices", write, SAVE_TIMEOUT_S)
 
     # What is told of devices.
 

@@ -14,6 +14,7 @@ import grpc
 
 from wherry.kit.clock import Clock
 from wherry.kit.deadline import within
+from wherry.kit.tasks import Abandoned
 
 MOST_BYTES = 4 << 20
 """What one message may have: the bound of gRPC libraries, upstream's too."""
@@ -33,6 +34,9 @@ _OPTIONS = (
     ("grpc.default_authority", "localhost"),
 )
 Handler = Callable[[Any], Awaitable[Any]]
+
+
+STOPPED = "its connection is closed: the plug-in was replaced, or is gone"
 
 
 class PluginFailure(Exception):
@@ -67,6 +71,8 @@ class PluginChannel:
             raise PluginFailure("DeadlineExceeded", "context deadline exceeded") from None
         except grpc.RpcError as error:
             raise _failure(error) from None
+        except (grpc.aio.UsageError, Abandoned):
+            raise PluginFailure("Canceled", STOPPED) from None
 
     async def stream(self, method: str, request: Any, answer: Any) -> AsyncIterator[Any]:
         """What the plug-in sends until it ends the stream. Raises PluginFailure."""
@@ -75,12 +81,17 @@ class PluginChannel:
             request_serializer=type(request).SerializeToString,
             response_deserializer=answer.FromString,
         )
-        call = begin(request)
+        try:
+            call = begin(request)
+        except grpc.aio.UsageError:
+            raise PluginFailure("Canceled", STOPPED) from None
         try:
             async for message in call:
                 yield message
         except grpc.RpcError as error:
             raise _failure(error) from None
+        except grpc.aio.UsageError:
+            raise PluginFailure("Canceled", STOPPED) from None
         finally:
             call.cancel()
 
@@ -99,7 +110,8 @@ class PluginChannel:
 
 
 def _failure(error: grpc.RpcError) -> PluginFailure:
-    code = "".join(word.title() for word in error.code().name.split("_"))
+    name = error.code().name.replace("CANCELLED", "CANCELED")  # as Go spells it
+    code = "".join(word.title() for word in name.split("_"))
     return PluginFailure(code, error.details() or "")
 
 

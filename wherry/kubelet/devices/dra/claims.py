@@ -85,6 +85,7 @@ class Claims:
         self._health = HealthBook()
         self._infos = ClaimInfos()
         self._locks: dict[tuple[str, str], asyncio.Lock] = {}
+        self._saving = asyncio.Lock()
         self.drivers = Drivers(None if is_standalone else client, node_name, clock, metrics, self._told)
         self._tasks = Tasks("claims")
         self._is_here: Callable[[str], bool] | None = None
@@ -231,8 +232,9 @@ class Claims:
                 del self._locks[claim]
 
     async def _save(self) -> None:
-        write = partial(write_file, self._path, render_state(self._infos))
-        await self._disk.run("claims", write, SAVE_TIMEOUT_S)
+        async with self._saving:  # what is newest is written last
+            write = partial(write_file, self._path, render_state(self._infos))
+            await self._disk.run("claims", write, SAVE_TIMEOUT_S)
 
     def _timed(self, operation: str) -> _Timed:
         return _Timed(self._metrics, operation)
