@@ -24,6 +24,8 @@ class Other(asyncio.DatagramProtocol):
     def __init__(self) -> None:
         self.records: dict[str, list[str]] = {}
         self.asked: Counter[str] = Counter()
+        self.failing: set[str] = set()
+        """Names it answers SERVFAIL for."""
         self.is_silent = False
         self.waiting: list[tuple[bytes, tuple[str, int]]] = []
         """Questions that are not answered yet, since it is silent."""
@@ -88,7 +90,9 @@ class Other(asyncio.DatagramProtocol):
         self.asked[name] += count
         response = dns.message.make_response(query)
         found = self.records.get(name)
-        if found is None:
+        if name in self.failing:
+            response.set_rcode(dns.rcode.SERVFAIL)
+        elif found is None:
             response.set_rcode(dns.rcode.NXDOMAIN)
         elif query.question[0].rdtype == 1:
             response.answer.append(dns.rrset.from_text(name, 300, "IN", "A", *found))

@@ -26,7 +26,8 @@ from wherry.api.core.service_accounts import SERVICE_ACCOUNTS
 from wherry.api.core.services import SERVICES
 from wherry.api.discovery.endpoint_slices import ENDPOINT_SLICES
 from wherry.client.api import Client
-from wherry.dns.dns import ClusterDns, NodeResolver
+from wherry.dns.dns import ClusterDns
+from wherry.dns.node_resolver import NodeResolver
 from wherry.dns.server import Listener
 from wherry.kit.clock import FakeClock, settle
 from wherry.objects.meta import Object
@@ -208,6 +209,34 @@ async def test_a_name_that_is_anothers(client: Client, asker: Asker, other: Othe
     ]
 
 
+async def test_names_that_lead_to_names(client: Client, asker: Asker, other: Other) -> None:
+    await make(client, "web", clusterIP="10.96.0.77")
+    base = "default.svc.cluster.local"
+    targets = {
+        "one": f"two.{base}",
+        "two": f"web.{base}",
+        "pod": "10-1-2-3.default.pod.cluster.local",
+        "lost": f"nobody.{base}",
+        "round": f"circle.{base}",
+        "circle": f"round.{base}",
+        "gone": "gone.example.com",
+        "ill": "ill.example.com",
+    }
+    for name, target in targets.items():
+        await make(client, name, type="ExternalName", externalName=target, ports=[])
+    assert await asker.find(f"one.{base}") == [
+        f"one.{base}. CNAME two.{base}.",
+        f"two.{base}. CNAME web.{base}.",
+        f"web.{base}. A 10.96.0.77",
+    ]
+    assert f"{targets['pod']}. A 10.1.2.3" in await asker.find(f"pod.{base}")
+    assert await asker.find(f"lost.{base}") == ["NXDOMAIN"]
+    assert await asker.find(f"round.{base}") == ["SERVFAIL"]
+    assert await asker.find(f"gone.{base}") == ["NXDOMAIN"], "the last name's code (RFC 6604)"
+    other.failing.add("ill.example.com.")
+    assert await asker.find(f"ill.{base}") == ["SERVFAIL"]
+
+
 async def test_names_of_others_are_asked_once_and_remembered(
     client: Client, asker: Asker, other: Other, clock: FakeClock
 ) -> None:
@@ -234,7 +263,7 @@ async def test_a_server_that_is_silent_or_says_nonsense(client: Client, asker: A
 async def test_who_has_too_many_questions_under_way_is_refused(
     client: Client, asker: Asker, other: Other, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("wherry.dns.dns.MOST_PER_CLIENT", 3)
+    monkeypatch.setattr("wherry.dns.dns.MOST_WAITING", 6)  # of which one client has half
     other.is_silent = True
     other.records["www.example.com."] = ["192.0.2.1"]
     waiting = [asyncio.create_task(asker.find("www.example.com")) for _ in range(3)]
@@ -338,6 +367,13 @@ async def test_search_paths_are_finished_here(client: Client, asker: Asker, othe
     ]
     assert await asker.find(f"nobody.{path}") == ["NXDOMAIN"]
     assert await asker.find("www.example.com.other.svc.cluster.local") == ["NXDOMAIN"], "not its namespace"
+    # Names of the path may be others' themselves, here and elsewhere.
+    await make(client, "in", type="ExternalName", externalName="web.default.svc.cluster.local", ports=[])
+    await make(client, "out", type="ExternalName", externalName="www.example.com", ports=[])
+    assert f"in.default.{path}"[:-1] + ". CNAME in.default.svc.cluster.local." in await asker.find(
+        f"in.default.{path}"
+    )
+    assert "www.example.com. A 192.0.2.1" in await asker.find(f"out.default.{path}")
 
 
 @pytest.mark.parametrize(
@@ -356,5 +392,5 @@ async def test_what_is_no_question(client: Client, clock: FakeClock, tmp_path: P
     served = ClusterDns(client, clock, DOMAIN, ADDRESS, NodeResolver(tmp_path / "none"))
     answers: list[bytes] = []
     served.handle(data, "127.0.0.1", answers.append, is_stream=False)
-    codes = [answer[3] & 0xF for answer in answers]
-    assert codes == ([] if len(data) < 12 or data[2] & 0x80 else [dns.rcode.FORMERR])
+    codes = [answer[3] & 0xF if answer else None for answer in answers]
+    assert codes == [None if len(data) < 12 or data[2] & 0x80 else dns.rcode.FORMERR]

@@ -14,6 +14,8 @@ from wherry.kit.clock import Clock
 
 LONGEST_S = 30
 SHORTEST_S = 5
+LARGEST_BYTES = 4096
+"""Larger answers are not kept: whose domain it is would choose what each hit costs."""
 MOST_BYTES = 8 * 1024 * 1024
 OVERHEAD_BYTES = 400
 """What an entry costs beside its bytes, about."""
@@ -45,7 +47,10 @@ class Remembered:
         self._entries: OrderedDict[Key, _Entry] = OrderedDict()
 
     def get(self, key: Key) -> bytes | None:
-        """The answer, its TTLs less what it was kept for; None for one that is not known (any more)."""
+        """The answer, its TTLs less what it was kept for; None for one that is not known (any more).
+
+        There are few of them in an answer that is kept (`LARGEST_BYTES`), so that a hit costs little.
+        """
         entry = self._entries.get(key)
         if entry is None:
             return None
@@ -65,6 +70,8 @@ class Remembered:
     def put(self, key: Key, message: bytes) -> None:
         """Remember an answer, if it may be. Raises Malformed."""
         flags = HEADER.unpack_from(message)[1]
+        if len(message) > LARGEST_BYTES:
+            return
         if flags & TC or flags & 0xF not in (Code.NOERROR, Code.NXDOMAIN):
             return
         found = list(ttl_places(message))

@@ -33,12 +33,13 @@ class Corefile:
     """What is followed. `forwards` are the servers by domain on the wire; the root's ("\\0") are for all
     others.
 
-    No entry for the root, or an empty one, means the node's own. `hosts` are addresses by name. `ttl_s` is
-    that of the cluster's records. `has_autopath` says that search paths are to be finished here.
-    `unsupported` are lines that are not followed, each with its number.
+    None, or no entry for the root, means the node's own; an empty one that nobody is asked, since what was
+    named cannot be. `hosts` are addresses by name. `ttl_s` is that of the cluster's records. `has_autopath`
+    says that search paths are to be finished here. `unsupported` are lines that are not followed, each with
+    its number.
     """
 
-    forwards: dict[bytes, tuple[Upstream, ...]] = field(default_factory=dict)
+    forwards: dict[bytes, tuple[Upstream, ...] | None] = field(default_factory=dict)
     hosts: dict[str, list[str]] = field(default_factory=dict)
     ttl_s: int = 30
     has_autopath: bool = False
@@ -58,7 +59,7 @@ class _Line:
 
 def read_corefile(text: str, domain: str) -> Corefile:
     """What a Corefile says of a cluster whose domain is `domain`. Raises CorefileError."""
-    if len(text.encode()) > LONGEST:
+    if len(text.encode(errors="replace")) > LONGEST:
         raise CorefileError(f"longer than {LONGEST} bytes")
     read = Corefile()
     for server in _blocks(text):
@@ -109,8 +110,7 @@ def _forward(read: Corefile, zone: str, line: _Line) -> None:
         for option in line.block
         if option.words[0] not in ("max_concurrent", "policy", "health_check", "expire", "max_fails")
     ]
-    if servers or NODES_OWN in to:
-        read.forwards[_name(base, line.number)] = tuple(servers)
+    read.forwards[_name(base, line.number)] = None if NODES_OWN in to and not servers else tuple(servers)
 
 
 def _kubernetes(read: Corefile, line: _Line, domain: str) -> None:
@@ -133,7 +133,7 @@ def _hosts(read: Corefile, line: _Line) -> None:
         if first in ("fallthrough", "ttl", "reload", "no_reverse"):
             continue
         try:
-            address = str(ip_address(first))
+            address = str(ip_address(first.partition("%")[0]))
         except ValueError:
             raise CorefileError(f"line {entry.number}: {first!r} is not an address") from None
         for name in names:

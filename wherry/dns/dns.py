@@ -5,11 +5,11 @@ What others know is asked of them: of the servers a Corefile names for their dom
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import Counter
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Coroutine, Iterable, Iterator
 from ipaddress import ip_address
-from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -20,16 +20,16 @@ from wherry.api.core.services import SERVICES
 from wherry.api.discovery.endpoint_slices import ENDPOINT_SLICES
 from wherry.client.api import Client
 from wherry.client.cache import Cache
-from wherry.dns.answers import Remembered
-from wherry.dns.corefile import Corefile, CorefileError, read_corefile
+from wherry.dns.corefile import Corefile, read_corefile
 from wherry.dns.figures import Figures
-from wherry.dns.forward import Forwarder, Unanswered, Upstream
+from wherry.dns.forward import MOST_AT_ONCE, Unanswered
+from wherry.dns.node_resolver import NodeResolver
+from wherry.dns.others import Others
 from wherry.dns.responder import Elsewhere, Responder
 from wherry.dns.server import Reply
 from wherry.dns.service_records import reverse_name, service_facts
 from wherry.dns.wire import (
     AT_QUESTION,
-    CD,
     LARGEST_MESSAGE,
     LONGEST_NAME,
     OPCODE,
@@ -39,22 +39,20 @@ from wherry.dns.wire import (
     Query,
     Record,
     Type,
-    ancestors,
-    data_of,
+    is_below,
     name_of_text,
     read_query,
     text_of_name,
-    without_opt,
     write_answer,
     write_error,
     write_relayed,
 )
 from wherry.dns.zone import Fact, Zone
 from wherry.kit.clock import Clock
+from wherry.kit.metrics import Metric
 from wherry.kit.portions import Portions, Work
 from wherry.kit.repeat import Repeater
 from wherry.kit.tasks import Tasks
-from wherry.network.resolv_conf import Resolver, parse_resolv_conf
 from wherry.objects.meta import Object, labels_of, name_of, namespace_of
 
 log = logging.getLogger(__name__)
@@ -62,13 +60,11 @@ log = logging.getLogger(__name__)
 SERVICE_NAME_LABEL = "kubernetes.io/service-name"
 BY_SERVICE = "service"
 SYSTEM, COREFILE, COREFILE_KEY = "kube-system", "coredns", "Corefile"
-ROOT = b"\x00"
 BY_ADDRESS = "address"
-ADDRESSES = (Type.A, Type.AAAA)
-LOOK_EVERY_S = 5.0
-"""How often it is looked whether the node's resolvers are others."""
-MOST_WAITING, MOST_PER_CLIENT = 4000, 500
-"""Questions that wait for other servers, of all clients and of one."""
+MOST_WAITING = MOST_AT_ONCE
+"""Questions that wait for other servers."""
+QUIET_S = 10.0
+"""Between two lines of the log that say that others do not answer."""
 REFUSED = Answer(code=Code.REFUSED, is_authoritative=False)
 FAILED = Answer(code=Code.SERVFAIL, is_authoritative=False)
 
@@ -99,10 +95,11 @@ class ClusterDns:
         self._zone = Zone()
         self._corefile = Corefile()
         self._responder = Responder(self._zone, domain, address, self._corefile.ttl_s)
-        self._remembered = Remembered(clock)
-        self._forwarders: dict[bytes, Forwarder] = {}
-        self._look_at = 0.0
+        self._others = Others(node, address, clock)
+        self._quiet_until = 0.0
         self._changed: set[str] = set()
+        self._has_listed = False
+        self._all_named = asyncio.Event()
         self._is_ready = False
         self._waiting: Counter[str] = Counter()
         """Questions under way, by the client's address."""
@@ -118,16 +115,16 @@ class ClusterDns:
         self._cache.add(CONFIG_MAPS, namespace=SYSTEM, field_selector=f"metadata.name={COREFILE}")
         self._cache.on(CONFIG_MAPS, self._corefile_changed)
         await self._cache.start()
+        self._has_listed = True
         self._updating.poke()
-        await self._updating.succeeded.wait()
+        await self._all_named.wait()
         self._is_ready = True
 
     async def close(self) -> None:
         """End."""
         await self._updating.close()
         await self._tasks.close()
-        for forwarder in self._forwarders.values():
-            await forwarder.close()
+        await self._others.close()
         await self._cache.close()
 
     @property
@@ -140,6 +137,10 @@ class ClusterDns:
         """How many questions wait for other servers."""
         return self._waiting.total()
 
+    def metrics(self) -> Iterator[Metric]:
+        """What is measured, as Prometheus reads it."""
+        return self.figures.metrics(self._others.hits, self._others.misses)
+
     def handle(self, data: bytes, source: str, reply: Reply, *, is_stream: bool) -> None:
         """See `server.Handler`."""
         began = perf_counter()
@@ -147,9 +148,7 @@ class ClusterDns:
         try:
             query = read_query(data)
         except Malformed:
-            answer = write_error(data, Code.FORMERR)
-            if answer:
-                reply(answer)
+            reply(write_error(data, Code.FORMERR))
             return
         if query.flags & OPCODE:
             reply(write_answer(query, Answer(code=Code.NOTIMP, is_authoritative=False)))
@@ -167,16 +166,18 @@ class ClusterDns:
             reply(message)
             self.figures.answered(".", query.kind, message[3] & 0xF, began, is_stream=is_stream)
 
-        known = None if found.target else self._remembered.get(_key(query))
+        known = None if found.target else self._others.known(query)
         if known is not None:
-            self.figures.hits += 1
             relay(write_relayed(query, known, longest=longest))
             return
         self._begin(self._elsewhere(query, found, relay, longest), query, source, reply)
 
     def _begin(self, work: Coroutine[Any, Any, None], query: Query, source: str, reply: Reply) -> None:
-        """Answer later; whoever has too many questions under way already is refused."""
-        if len(self._tasks) >= MOST_WAITING or self._waiting[source] >= MOST_PER_CLIENT:
+        """Answer later. Each client may have half of what all others leave: however many have questions under
+        way, there is room for one more; whoever has his share is refused.
+        """
+        own = self._waiting[source]
+        if own >= max(1, (MOST_WAITING - self.waiting + own) // 2):
             work.close()
             reply(write_answer(query, REFUSED))
             return
@@ -190,69 +191,68 @@ class ClusterDns:
 
     async def _elsewhere(self, query: Query, found: Elsewhere, relay: Reply, longest: int) -> None:
         """Answer with what others know."""
-        asked = query
-        if found.target:
-            key = found.target + query.key[-4:]
-            asked = Query(0, query.flags, key, key)
         try:
-            message = await self._ask(asked)
+            if not found.target:
+                relay(write_relayed(query, await self._others.ask(query), longest=longest))
+                return
+            code, records = await self._others.addresses(query, found.target)
         except Unanswered as error:
             self.figures.failures += 1
-            log.warning("names of others are not answered: %s", error)
-            log.debug("%s: not answered", text_of_name(asked.name))
-            relay(write_answer(query, Answer(Code.SERVFAIL, found.records, is_authoritative=False)))
+            self._say_unanswered(query, error)
+            relay(write_answer(query, FAILED))
             return
-        if not found.target:
-            relay(write_relayed(query, message, longest=longest))
-            return
-        records = (
-            [
-                Record(query.kind, ttl, data, found.target).to_wire()
-                for ttl, data in data_of(message, query.kind)
-            ]
-            if query.kind in ADDRESSES
-            else []
-        )
-        relay(write_answer(query, Answer(records=(*found.records, *records)), longest=longest))
+        answer = Answer(code, (*found.records, *records), is_authoritative=False, aliases=len(found.records))
+        relay(write_answer(query, answer, longest=longest))
+
+    def _say_unanswered(self, query: Query, error: Unanswered) -> None:
+        """In the log, once in a while: whoever asks much is not to fill it."""
+        now = self._clock.monotonic()
+        if now >= self._quiet_until:
+            self._quiet_until = now + QUIET_S
+            log.warning("%s is not answered, others may not be: %s", text_of_name(query.name), error)
 
     async def _search(self, query: Query, nothing: Answer, source: str, reply: Reply, longest: int) -> None:
-        """Go on in the client's search path, so that it need not ask again; `nothing` is what there is so
-        far.
+        """Go on in the client's search path, so that it need not ask again; `nothing` is there so far.
 
         Source: CoreDNS, plugin/autopath: the first name that exists is the answer, as an alias.
         """
-        namespace = self._namespace_at(source)
-        first = name_of_text(f"{namespace}.svc.{self._domain}") if namespace else b""
-        if not first or not query.name.endswith(first):
-            reply(write_answer(query, nothing, longest=longest))
-            return
-        base, last = query.name[: -len(first)], query.key[-4:]
-        rest = [f"svc.{self._domain}", self._domain, *self._node.searches(), ""]
-        for suffix in map(name_of_text, rest):
-            name = base + suffix
-            if len(name) > LONGEST_NAME:
-                continue
-            records = await self._named(Query(0, query.flags, name + last, name + last))
+        answer = nothing
+        for name in self._further(query.name, self._namespace_at(source)):
+            records = await self._named(query, name)
             if records is not None:
                 alias = Record(Type.CNAME, self._corefile.ttl_s, name).to_wire()
-                reply(write_answer(query, Answer(records=(alias, *records)), longest=longest))
-                return
-        reply(write_answer(query, nothing, longest=longest))
+                answer = Answer(records=(alias, *records), aliases=1)
+                break
+        reply(write_answer(query, answer, longest=longest))
 
-    async def _named(self, query: Query) -> list[bytes] | None:
-        """The records of a name, each with the name in it; None where it does not exist or nobody answers."""
-        found = self._responder.answer(query)
+    def _further(self, name: bytes, namespace: str) -> Iterator[bytes]:
+        """What a pod of the namespace asks next, when there is no such name."""
+        first = name_of_text(f"{namespace}.svc.{self._domain}") if namespace else b""
+        if not first or not is_below(name, first):
+            return
+        for suffix in (f"svc.{self._domain}", self._domain, *self._node.searches(), ""):
+            try:
+                found = name[: -len(first)] + name_of_text(suffix)
+            except ValueError:
+                continue  # of the node's resolv.conf
+            if len(found) <= LONGEST_NAME:
+                yield found
+
+    async def _named(self, query: Query, name: bytes) -> list[bytes] | None:
+        """The records of a name, each with its owner; None where it does not exist or nobody answers."""
+        key = name + query.key[-4:]
+        found = self._responder.answer(Query(0, query.flags, key, key))
         if isinstance(found, Answer):
-            owned = [query.name + record.removeprefix(AT_QUESTION) for record in found.records]
-            return owned if found.code == Code.NOERROR else None
-        try:
-            message = await self._ask(query)
-        except Unanswered:
+            code, records = found.code, list(found.records)
+        else:
+            try:
+                code, records = await self._others.addresses(query, found.target or name)
+            except Unanswered:
+                return None
+            records = [*found.records, *records]
+        if code != Code.NOERROR:
             return None
-        if message[3] & 0xF != Code.NOERROR:
-            return None
-        listed = data_of(message, query.kind) if query.kind in ADDRESSES else []
-        return [Record(query.kind, ttl, data, query.name).to_wire() for ttl, data in listed]
+        return [name + one[len(AT_QUESTION) :] if one.startswith(AT_QUESTION) else one for one in records]
 
     def _namespace_at(self, address: str) -> str:
         """The namespace of the pod that has the address, "" if it is none of this node's."""
@@ -260,40 +260,6 @@ class ClusterDns:
             return ""
         pods = self._cache.by_index(PODS, BY_ADDRESS, address)
         return namespace_of(pods[0]) if pods else ""
-
-    async def _ask(self, query: Query) -> bytes:
-        """Another server's answer, remembered or new. Raises Unanswered."""
-        key = _key(query)
-        known = self._remembered.get(key)
-        if known is not None:
-            return known
-        self.figures.misses += 1
-        message = await self._forwarder(query.name).ask(query)
-        try:
-            message = without_opt(message)
-            self._remembered.put(key, message)
-        except Malformed as error:
-            raise Unanswered(f"an answer that cannot be read: {error}") from error
-        return message
-
-    def _forwarder(self, name: bytes) -> Forwarder:
-        """Who is asked about a name: the servers of the longest domain it is in."""
-        for domain in (name, *ancestors(name)):
-            if domain != ROOT and domain in self._corefile.forwards:
-                return self._to(domain, self._corefile.forwards[domain])
-        return self._to(ROOT, self._corefile.forwards.get(ROOT, ()))
-
-    def _to(self, domain: bytes, servers: Sequence[Upstream]) -> Forwarder:
-        forwarder = self._forwarders.get(domain)
-        now = self._clock.monotonic()
-        if not servers and (forwarder is None or now >= self._look_at):
-            self._look_at = now + LOOK_EVERY_S
-            servers = [server for server in self._node.servers() if server.host != self._address]
-        elif forwarder is not None and not servers:
-            return forwarder
-        if forwarder is None or forwarder.servers != tuple(servers):
-            forwarder = self._forwarders[domain] = Forwarder(servers, self._clock)
-        return forwarder
 
     def _service_changed(self, old: Object | None, new: Object | None) -> None:
         self._mark(_service_key(found) for found in (old, new) if found is not None)
@@ -319,52 +285,45 @@ class ClusterDns:
     def _corefile_changed(self, old: Object | None, new: Object | None) -> None:
         try:
             read = read_corefile(((new or {}).get("data") or {}).get(COREFILE_KEY, ""), self._domain)
-        except CorefileError as error:
+            hosts = list(_host_facts(read))
+        except ValueError as error:
             log.warning("configmap %s/%s: %s: what it said before holds", SYSTEM, COREFILE, error)
             return
         for line in read.unsupported:
             log.warning("configmap %s/%s: %s: not supported, has no effect", SYSTEM, COREFILE, line)
-        hosts: list[Fact] = []
-        for name, addresses in read.hosts.items():
-            for address in addresses:
-                packed = ip_address(address).packed
-                hosts.append(Fact(name_of_text(name), Type.A if len(packed) == 4 else Type.AAAA, packed))
-                hosts.append(Fact(reverse_name(address), Type.PTR, name_of_text(name)))
         if read.ttl_s != self._corefile.ttl_s:
             self._responder = Responder(self._zone, self._domain, self._address, read.ttl_s)
         self._corefile = read
+        self._others.go_by(read)
         if read.has_autopath and self._node_name and PODS not in self._cache.resources:
             self._cache.add(PODS, field_selector=f"spec.nodeName={self._node_name}")
             self._cache.add_index(PODS, BY_ADDRESS, _address)
-        self._remembered = Remembered(self._clock)
         self._put("hosts", hosts)
 
     def _put(self, owner: str, facts: Iterable[Fact]) -> None:
-        if self._zone.put(owner, facts):
-            self._responder.changed()
+        self._zone.put(owner, facts)
+        self._responder.changed()
 
     async def _update(self) -> None:
         """Bring the names of the changed Services up to date."""
         portions = Portions(Work.NODE)
         while self._changed:
             key = self._changed.pop()
-            await portions.next()
             try:
-                self._put(f"service {key}", self._facts(key))
-            except (ValueError, LookupError, TypeError, AttributeError):
+                for _ in self._zone.change(f"service {key}", self._facts(key)):
+                    await portions.next()
+            except Exception:
                 log.exception("service %s cannot be named", key)
-                self._put(f"service {key}", ())
+                self._zone.put(f"service {key}", ())
+            self._responder.changed()
+        if self._has_listed:
+            self._all_named.set()
 
-    def _facts(self, key: str) -> list[Fact]:
+    def _facts(self, key: str) -> Iterator[Fact]:
         service = self._cache.get(SERVICES, key)
-        if service is None:
-            return []
-        slices = self._cache.by_index(ENDPOINT_SLICES, BY_SERVICE, key)
-        return list(service_facts(service, slices, self._domain))
-
-
-def _key(query: Query) -> tuple[bytes, int]:
-    return query.key, (query.flags & CD) | query.is_dnssec
+        if service is not None:
+            slices = self._cache.by_index(ENDPOINT_SLICES, BY_SERVICE, key)
+            yield from service_facts(service, slices, self._domain)
 
 
 def _service_key(service: Object) -> str:
@@ -376,42 +335,17 @@ def _owners(endpoint_slice: Object) -> tuple[str, ...]:
     return (f"{namespace_of(endpoint_slice)}/{owner}",) if owner else ()
 
 
+def _host_facts(corefile: Corefile) -> Iterator[Fact]:
+    for name, addresses in corefile.hosts.items():
+        owner = name_of_text(name)
+        for address in addresses:
+            packed = ip_address(address).packed
+            yield Fact(owner, Type.A if len(packed) == 4 else Type.AAAA, packed)
+            yield Fact(reverse_name(address), Type.PTR, owner)
+
+
 def _address(pod: Object) -> tuple[str, ...]:
     if (pod.get("spec") or {}).get("hostNetwork"):
         return ()
     status = pod.get("status") or {}
     return (status["podIP"],) if status.get("podIP") and status.get("phase") == "Running" else ()
-
-
-class NodeResolver:
-    """Whom the node itself asks, and its search path, by its resolv.conf; read again when it is another."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._seen: tuple[int, int, int] | None = None
-        self._resolver = Resolver()
-
-    def servers(self) -> list[Upstream]:
-        """The servers; none where nobody is named."""
-        found = []
-        for text in self._read().servers:
-            try:
-                found.append(Upstream(str(ip_address(text.partition("%")[0]))))
-            except ValueError:
-                log.warning("%s: %r is not an address", self._path, text)
-        return found
-
-    def searches(self) -> list[str]:
-        """The search path."""
-        return [domain for domain in self._read().searches if domain.strip(".")]
-
-    def _read(self) -> Resolver:
-        try:
-            status = self._path.stat()
-            seen = (status.st_mtime_ns, status.st_ino, status.st_size)
-            if seen != self._seen:
-                self._resolver = parse_resolv_conf(self._path.read_text(errors="replace"))
-                self._seen = seen
-        except OSError as error:
-            log.warning("%s: %s", self._path, error.strerror)
-        return self._resolver

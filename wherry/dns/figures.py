@@ -25,6 +25,8 @@ SECONDS = (
     1.024,
     2.048,
 )
+KINDS = {kind.value: kind.name for kind in Type}
+OTHER = "other"
 SERVER, VIEW = "dns://:53", ""
 
 
@@ -32,11 +34,10 @@ class Figures:
     """Counts questions and answers; what is counted for each is a line in a dictionary."""
 
     def __init__(self) -> None:
-        self.requests: Counter[tuple[str, bool, int]] = Counter()
-        """By zone, whether by a stream, and type."""
+        self.requests: Counter[tuple[str, bool, str]] = Counter()
+        """By zone, whether by a stream, and type: those that are looked at here, and all others."""
         self.responses: Counter[tuple[str, int]] = Counter()
         """By zone and code."""
-        self.hits = self.misses = 0
         self.failures = 0
         self.seconds = Histogram(
             "coredns_dns_request_duration_seconds",
@@ -47,19 +48,19 @@ class Figures:
 
     def answered(self, zone: str, kind: int, code: int, began: float, *, is_stream: bool) -> None:
         """A question was answered; `began` is of `perf_counter`."""
-        self.requests[zone, is_stream, kind] += 1
+        self.requests[zone, is_stream, KINDS.get(kind, OTHER)] += 1
         self.responses[zone, code] += 1
         self.seconds.observe(perf_counter() - began, SERVER, zone, VIEW)
 
-    def metrics(self) -> Iterator[Metric]:
-        """All of it, as Prometheus reads it."""
+    def metrics(self, hits: int, misses: int) -> Iterator[Metric]:
+        """All of it, as Prometheus reads it; `hits` and `misses` are of remembered answers of others."""
         yield Family(
             "coredns_dns_requests_total",
             "counter",
             "Counter of DNS requests made per zone, protocol and family.",
             ("server", "zone", "view", "proto", "family", "type"),
             [
-                Sample((SERVER, zone, VIEW, "tcp" if is_stream else "udp", "1", _kind(kind)), number)
+                Sample((SERVER, zone, VIEW, "tcp" if is_stream else "udp", "1", kind), number)
                 for (zone, is_stream, kind), number in self.requests.items()
             ],
         )
@@ -75,15 +76,11 @@ class Figures:
         )
         yield self.seconds
         for name, text, value in (
-            ("coredns_cache_hits_total", "The count of cache hits.", self.hits),
-            ("coredns_cache_misses_total", "The count of cache misses.", self.misses),
+            ("coredns_cache_hits_total", "The count of cache hits.", hits),
+            ("coredns_cache_misses_total", "The count of cache misses.", misses),
             ("coredns_proxy_conn_failures_total", "Questions no other server answered.", self.failures),
         ):
             yield Family(name, "counter", text, ("server",), [Sample((SERVER,), value)])
-
-
-def _kind(kind: int) -> str:
-    return Type(kind).name if kind in Type.__members__.values() else "other"
 
 
 def _code(code: int) -> str:

@@ -19,7 +19,7 @@ class Pages:
         """The page asked for; 404 for others."""
         match request.path:
             case "/metrics":
-                return _text(render(self._dns.figures.metrics()))
+                return _text(render(self._dns.metrics()))
             case "/health":
                 return _text("OK")
             case "/ready":

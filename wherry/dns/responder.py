@@ -9,8 +9,8 @@ from __future__ import annotations
 import random
 import struct
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from ipaddress import AddressValueError, IPv4Address
+from dataclasses import dataclass, replace
+from ipaddress import AddressValueError, IPv4Address, ip_address
 
 from wherry.dns.wire import (
     Answer,
@@ -18,6 +18,7 @@ from wherry.dns.wire import (
     Query,
     Record,
     Type,
+    is_below,
     labels_of_name,
     name_of_labels,
     name_of_text,
@@ -27,6 +28,8 @@ from wherry.dns.zone import Zone
 VERSION = "1.1.0"
 """Of the specification (its 2.1)."""
 MOST_REMEMBERED = 16384
+LONGEST_CHAIN = 8
+"""Names that are others' are followed so far (CoreDNS, plugin/pkg/upstream)."""
 REFRESH_S, RETRY_S, EXPIRE_S = 7200, 1800, 86400
 
 
@@ -61,7 +64,10 @@ class Responder:
             name_of_text(f"dns-version.{domain}"): {Type.TXT: [_text(VERSION)]},
         }
         if address:
-            self._fixed[self._server] = {Type.A: [IPv4Address(address).packed]}
+            packed = ip_address(address).packed
+            self._fixed[self._server] = {Type.A if len(packed) == 4 else Type.AAAA: [packed]}
+        self._there = {self._services, self._pods, name_of_text(f"dns.{domain}")}
+        """Names that exist though nobody may have one below them."""
         self._remembered: dict[bytes, Answer | Elsewhere] = {}
 
     def changed(self) -> None:
@@ -85,22 +91,26 @@ class Responder:
         if not query.is_internet:
             return Elsewhere()
         name, kind = query.name, query.kind
-        if not self._is_own(name):
-            found = self._zone.records(name)  # a reverse name, or a host of the Corefile
-            if found:
-                return self._of(found[kind], kind) if kind in found else self._empty(Code.NOERROR)
+        if not is_below(name, self._apex):
+            records = self._zone.records(name)  # a reverse name, or a host of the Corefile
+            if records:
+                return self._of(records[kind], kind) if kind in records else self._empty(Code.NOERROR)
             return Elsewhere()
         if name == self._apex and kind == Type.SOA:
             return Answer(records=(self._soa(),))
-        kinds: Mapping[int, Iterable[bytes]] = (
-            self._fixed.get(name) or self._zone.records(name) or self._pod(name)
-        )
+        kinds = self._kinds(name)
         if Type.CNAME in kinds and kind != Type.CNAME:
             return self._followed(next(iter(kinds[Type.CNAME])), kind)
         if kind in kinds:
             return self._of(kinds[kind], kind)
-        exists = kinds or self._zone.exists(name) or name in (self._apex, self._services, self._pods)
-        return self._empty(Code.NOERROR if exists else Code.NXDOMAIN)
+        return self._empty(Code.NOERROR if kinds or self._exists(name) else Code.NXDOMAIN)
+
+    def _kinds(self, name: bytes) -> Mapping[int, Iterable[bytes]]:
+        """The data at a name of the domain, by type."""
+        return self._fixed.get(name) or self._zone.records(name) or self._pod(name)
+
+    def _exists(self, name: bytes) -> bool:
+        return self._zone.exists(name) or name in self._there
 
     def _of(self, data: Iterable[bytes], kind: int) -> Answer:
         """The records of one type; whom SRV records lead to is added with its addresses."""
@@ -120,16 +130,26 @@ class Responder:
         ]
 
     def _followed(self, target: bytes, kind: int) -> Answer | Elsewhere:
-        """A name that is another's: the other's records where it is ours, else they are looked up."""
-        alias = Record(Type.CNAME, self._ttl_s, target).to_wire()
-        if not self._is_own(target):
-            return Elsewhere(target, (alias,))
-        data = self._zone.records(target).get(kind, ())
-        return Answer(records=(alias, *(Record(kind, self._ttl_s, each, target).to_wire() for each in data)))
+        """A name that is another's: where that leads, step by step; what is not ours is looked up."""
+        records = [Record(Type.CNAME, self._ttl_s, target).to_wire()]
+        while len(records) < LONGEST_CHAIN:
+            kinds = self._kinds(target) if is_below(target, self._apex) else self._zone.records(target)
+            if not kinds and not is_below(target, self._apex):
+                return Elsewhere(target, tuple(records))
+            if Type.CNAME not in kinds:
+                data = kinds.get(kind, ())
+                found = [Record(kind, self._ttl_s, each, target).to_wire() for each in data]
+                code = Code.NOERROR if kinds or self._exists(target) else Code.NXDOMAIN
+                authority = () if found else (self._soa(self._apex),)
+                return Answer(code, (*records, *found), authority, aliases=len(records))
+            (further, *_) = kinds[Type.CNAME]
+            records.append(Record(Type.CNAME, self._ttl_s, further, target).to_wire())
+            target = further
+        return Answer(Code.SERVFAIL, is_authoritative=False)  # they go round in a circle
 
     def _pod(self, name: bytes) -> dict[int, list[bytes]]:
         """The record of a pod's address, which is in its name, in a namespace that exists (2.6)."""
-        if not name.endswith(self._pods):
+        if not is_below(name, self._pods):
             return {}
         labels = labels_of_name(name[: -len(self._pods)] + b"\x00")
         if len(labels) != 2 or not self._zone.exists(name_of_labels([labels[1]])[:-1] + self._services):
@@ -139,15 +159,6 @@ class Responder:
         except AddressValueError:
             return {}
         return {Type.A: [address.packed]}
-
-    def _is_own(self, name: bytes) -> bool:
-        """Whether the name is the domain or below it. What looks like it may be within a longer label."""
-        if not name.endswith(self._apex):
-            return False
-        place, goal = 0, len(name) - len(self._apex)
-        while place < goal:
-            place += name[place] + 1
-        return place == goal
 
     def _empty(self, code: int) -> Answer:
         return Answer(code=code, authority=(self._soa(self._apex),))
@@ -163,11 +174,7 @@ def _text(text: str) -> bytes:
 
 
 def _turned(answer: Answer) -> Answer:
-    """The same with its records in another order, so that not everybody goes to the first; aliases stay
-    first.
-    """
-    first = 1 if answer.records[0][2:4] == b"\x00\x05" else 0
-    records = list(answer.records[first:])
+    """The same with its records in another order, so that not everybody goes to the first."""
+    aliases, records = answer.records[: answer.aliases], answer.records[answer.aliases :]
     turn = random.randrange(len(records)) if records else 0  # noqa: S311 - spreads load, guards nothing
-    turned = (*answer.records[:first], *records[turn:], *records[:turn])
-    return Answer(answer.code, turned, answer.authority, answer.additional, answer.is_authoritative)
+    return replace(answer, records=(*aliases, *records[turn:], *records[:turn]))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-import socket
+import re
 from dataclasses import dataclass
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv6Address, ip_address, ip_network
 from pathlib import Path
 
 from wherry.client.api import Client
-from wherry.dns.dns import ClusterDns, NodeResolver
+from wherry.dns.dns import ClusterDns
+from wherry.dns.node_resolver import NodeResolver
 from wherry.dns.pages import Pages
 from wherry.dns.server import Listener
 from wherry.kit.clock import Clock
@@ -21,6 +22,8 @@ log = logging.getLogger(__name__)
 
 PORT = 53
 PAGES_PORT = 9153
+FIB_TRIE, IF_INET6 = Path("/proc/net/fib_trie"), Path("/proc/net/if_inet6")
+KNOWN_S = 30.0
 MOST_KNOWN = 4096
 """Addresses of clients of which is remembered whether they may ask."""
 
@@ -43,16 +46,20 @@ class DnsConfig:
 class Clients:
     """Who may ask: addresses of some ranges, and this machine's own."""
 
-    def __init__(self, ranges: tuple[str, ...]) -> None:
+    def __init__(self, ranges: tuple[str, ...], clock: Clock) -> None:
         self._ranges = [ip_network(text) for text in ranges]
+        self._clock = clock
         self._known: dict[str, bool] = {}
+        self._until = 0.0
 
     def __call__(self, address: str) -> bool:
         """Whether the address may ask."""
+        now = self._clock.monotonic()
+        if now >= self._until or len(self._known) >= MOST_KNOWN:
+            self._known.clear()  # the machine has others by and by
+            self._until = now + KNOWN_S
         known = self._known.get(address)
         if known is None:
-            if len(self._known) >= MOST_KNOWN:
-                self._known.clear()
             found = ip_address(address)
             known = any(found in network for network in self._ranges) or is_own(address)
             self._known[address] = known
@@ -60,14 +67,11 @@ class Clients:
 
 
 def is_own(address: str) -> bool:
-    """Whether the address is one of this machine's: only to those a socket can be bound."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM) as tried:
-        try:
-            tried.bind((address, 0))
-        except OSError:
-            return False
-    return True
+    """Whether the address is one of this machine's (proc(5), /proc/net)."""
+    found = ip_address(address)
+    if isinstance(found, IPv6Address):
+        return found.packed.hex() in IF_INET6.read_text().split()
+    return re.search(rf"-- {re.escape(str(found))}\n +/32 host LOCAL\n", FIB_TRIE.read_text()) is not None
 
 
 class ServedDns:
@@ -79,9 +83,11 @@ class ServedDns:
         self.dns = ClusterDns(
             client, clock, config.domain, config.address, NodeResolver(config.resolv_conf), node_name
         )
-        self._listener = Listener(self.dns, Clients(config.clients))
+        self._listener = Listener(self.dns, Clients(config.clients, clock))
         self._pages = Server(Pages(self.dns).answer)
         self._is_listening = False
+        self.shows_pages = False
+        """Whether its pages are shown."""
         self._starting = Repeater("serving names", self._serve, self._tasks, clock, expected=(OSError,))
 
     def start(self) -> None:
@@ -90,13 +96,9 @@ class ServedDns:
 
     async def listen(self) -> None:
         """Listen; what is asked before names are known is answered by a failure. Raises OSError."""
-        if self._is_listening:
-            return
-        config = self._config
-        await self._listener.start(config.address, config.port)
-        if config.pages_port:
-            await self._pages.start(config.address, config.pages_port, freebind=True)
-        self._is_listening = True
+        if not self._is_listening:
+            await self._listener.start(self._config.address, self._config.port)
+            self._is_listening = True
 
     async def close(self) -> None:
         """End."""
@@ -111,3 +113,6 @@ class ServedDns:
         if not self.dns.is_ready:
             await self.dns.start()
             log.info("names of %s are served at %s", self._config.domain, self._config.address)
+        if self._config.pages_port and not self.shows_pages:  # last: nobody's names wait for them
+            await self._pages.start(self._config.address, self._config.pages_port, freebind=True)
+            self.shows_pages = True

@@ -10,17 +10,21 @@ import asyncio
 import errno
 import logging
 import socket
-import struct
+from collections import Counter
 from collections.abc import Callable
+from functools import partial
+from time import perf_counter
 from typing import Any, Protocol
+
+from wherry.dns.streams import Stream
+from wherry.dns.wire import Code, write_error
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 32
-"""Datagrams in one turn of the loop."""
+TURN_S = 0.002
+"""Datagrams are taken so long in one turn of the loop."""
 RECEIVE_BYTES = 4 * 1024 * 1024
-MOST_STREAMS = 200
-IDLE_S = 10.0
+MOST_STREAMS, MOST_STREAMS_PER_CLIENT = 200, 20
 LARGEST = 65535
 TRIES = 10
 
@@ -31,9 +35,9 @@ class Handler(Protocol):
     """Answers questions."""
 
     def handle(self, data: bytes, source: str, reply: Reply, *, is_stream: bool) -> None:
-        """Call `reply` once with the answer, now or later, or never where there is none.
+        """Call `reply` once with the answer, now or later: b"" where there is none.
 
-        `source` is the client's address. Never raises, never blocks.
+        `source` is the client's address. Never blocks.
         """
         ...
 
@@ -47,6 +51,14 @@ class Listener:
         self._socket: socket.socket | None = None
         self._server: asyncio.Server | None = None
         self._streams: set[asyncio.Task[None]] = set()
+        self._of_client: Counter[str] = Counter()
+        """How many streams each client has."""
+        self._has_failed = False
+
+    @property
+    def streams(self) -> int:
+        """How many there are."""
+        return len(self._streams)
 
     async def start(self, host: str, port: int) -> int:
         """Listen; the port, which `port` 0 leaves to the kernel. Raises OSError."""
@@ -91,10 +103,10 @@ class Listener:
         await asyncio.gather(*self._streams, return_exceptions=True)
 
     def _readable(self) -> None:
-        opened = self._socket
+        opened, end = self._socket, perf_counter() + TURN_S
         if opened is None:
             return
-        for _ in range(AT_ONCE):
+        while True:
             try:
                 data, source = opened.recvfrom(LARGEST)
             except (BlockingIOError, InterruptedError):
@@ -102,35 +114,38 @@ class Listener:
             except OSError:
                 continue  # what the kernel says of an answer that did not arrive
             if self._is_allowed(source[0]):
-                self._handler.handle(data, source[0], _Datagram(opened, source), is_stream=False)
+                self._ask(data, source[0], _Datagram(opened, source), is_stream=False)
+            if perf_counter() > end:
+                return
+
+    def _ask(self, data: bytes, source: str, reply: Reply, *, is_stream: bool) -> None:
+        """Have a question answered, by a failure where that goes wrong: it ends nobody else's."""
+        try:
+            self._handler.handle(data, source, reply, is_stream=is_stream)
+        except Exception:
+            log.log(logging.DEBUG if self._has_failed else logging.ERROR, "a question", exc_info=True)
+            self._has_failed = True  # who sends many of that kind does not fill the log
+            reply(write_error(data, Code.SERVFAIL))
 
     async def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         source = str((writer.get_extra_info("peername") or ("",))[0])
         task = asyncio.current_task()
-        if task is None or len(self._streams) >= MOST_STREAMS or not self._is_allowed(source):
-            writer.close()
+        has_room = len(self._streams) < MOST_STREAMS and self._of_client[source] < MOST_STREAMS_PER_CLIENT
+        if task is None or not has_room or not self._is_allowed(source):
+            writer.transport.abort()
             return
         self._streams.add(task)
+        self._of_client[source] += 1
         try:
-            await self._serve(reader, writer, source)
-        except (OSError, EOFError, TimeoutError):
-            pass
+            await Stream(reader, writer, partial(self._ask_by_stream, source)).serve()
         finally:
             self._streams.discard(task)
-            writer.close()
+            self._of_client[source] -= 1
+            if not self._of_client[source]:
+                del self._of_client[source]
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, source: str) -> None:
-        def reply(answer: bytes) -> None:
-            if not writer.is_closing():
-                writer.write(struct.pack("!H", len(answer)) + answer)
-
-        while True:
-            async with asyncio.timeout(IDLE_S):
-                (length,) = struct.unpack("!H", await reader.readexactly(2))
-                data = await reader.readexactly(length)
-            self._handler.handle(data, source, reply, is_stream=True)
-            async with asyncio.timeout(IDLE_S):
-                await writer.drain()
+    def _ask_by_stream(self, source: str, data: bytes, reply: Reply) -> None:
+        self._ask(data, source, reply, is_stream=True)
 
 
 class _Datagram:
@@ -143,6 +158,8 @@ class _Datagram:
         self._to = to
 
     def __call__(self, answer: bytes) -> None:
+        if not answer:
+            return
         try:
             self._opened.sendto(answer, self._to)
         except OSError as error:

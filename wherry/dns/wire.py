@@ -105,13 +105,17 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a question is answered with: records as bytes, of the three sections."""
+    """What a question is answered with: records as bytes, of the three sections.
+
+    The first `aliases` of the records lead to the others.
+    """
 
     code: int = Code.NOERROR
     records: tuple[bytes, ...] = ()
     authority: tuple[bytes, ...] = ()
     additional: tuple[bytes, ...] = ()
     is_authoritative: bool = True
+    aliases: int = 0
 
 
 def read_query(data: bytes) -> Query:
@@ -283,6 +287,16 @@ def ancestors(name: bytes) -> Iterator[bytes]:
     while name[place]:
         place += name[place] + 1
         yield name[place:]
+
+
+def is_below(name: bytes, domain: bytes) -> bool:
+    """Whether a name is the domain or below it. What looks like it may be within a longer label."""
+    if not name.endswith(domain):
+        return False
+    place, goal = 0, len(name) - len(domain)
+    while place < goal:
+        place += name[place] + 1
+    return place == goal
 
 
 def text_of_name(name: bytes) -> str:

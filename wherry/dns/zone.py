@@ -7,10 +7,10 @@ NXDOMAIN, which would deny those below as well.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from wherry.dns.wire import Type, ancestors
+from wherry.dns.wire import ancestors
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +31,26 @@ class Zone:
         self._below: Counter[bytes] = Counter()
         """How many records there are at each name and below it."""
 
-    def put(self, owner: str, facts: Iterable[Fact]) -> bool:
-        """Have `owner` stand for these records, and no others any more; whether that changed anything."""
-        before, after = self._facts.get(owner, frozenset()), frozenset(facts)
+    def put(self, owner: str, facts: Iterable[Fact]) -> None:
+        """Have `owner` stand for these records, and no others any more."""
+        for _ in self.change(owner, facts):
+            pass
+
+    def change(self, owner: str, facts: Iterable[Fact]) -> Iterator[None]:
+        """The same record by record, so that others may go on in between: a Service may have thousands."""
+        before, after = self._facts.get(owner, frozenset()), set[Fact]()
+        for fact in facts:
+            after.add(fact)
+            yield
         for fact in before - after:
             self._remove(fact)
+            yield
         for fact in after - before:
             self._add(fact)
-        if after:
-            self._facts[owner] = after
-        else:
-            self._facts.pop(owner, None)
-        return before != after
+            yield
+        self._facts[owner] = frozenset(after)
+        if not after:
+            del self._facts[owner]
 
     def records(self, name: bytes) -> Mapping[int, Iterable[bytes]]:
         """The data of the records at a name, by type."""
@@ -51,10 +59,6 @@ class Zone:
     def exists(self, name: bytes) -> bool:
         """Whether there is anything at the name or below it."""
         return name in self._below
-
-    def owners(self) -> Iterable[str]:
-        """Who has records."""
-        return self._facts.keys()
 
     def _add(self, fact: Fact) -> None:
         self._below[fact.name] += 1
@@ -79,7 +83,3 @@ class Zone:
             del kinds[fact.kind]
         if not kinds:
             del self._records[fact.name]
-
-
-TYPES_FOLLOWED = (Type.A, Type.AAAA)
-"""Where a name is another's (CNAME), who asks for these wants the other's."""
