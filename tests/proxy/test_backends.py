@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -225,6 +226,23 @@ def test_two_services_that_want_one_address(mode: str) -> None:
         assert await made.outside.names(EXTERNAL, 80, 4) == {"b": 4}
         await backend.apply(both, {"default/a"})
         assert await made.outside.names(EXTERNAL, 80, 4) == {"a": 4}
+
+    play(mode, 2, scene)
+
+
+def test_a_service_keeps_the_address_at_which_nodes_answer_for_names(mode: str) -> None:
+    """Somebody's own DNS was there before: by UDP and TCP its endpoints are reached, not the node."""
+
+    async def scene(made: Lab, _: Backend) -> None:
+        backend = BACKENDS[mode](replace(NETWORK, own_ips=(IP,)))
+        await run_tool("ip", "route", "add", "local", IP, "dev", "br0")
+        ports = [{"name": proto, "port": 53, "protocol": proto} for proto in ("UDP", "TCP")]
+        slices = endpoint_slice("web", *here(made, 1))
+        slices["ports"] = [{**port, "port": PORT} for port in ports]
+        await apply_all(backend, build_model([service(ports=ports)], [slices]))
+        for host in (made.pods[1], made.node):
+            for protocol in ("udp", "tcp"):
+                assert await host.names(IP, 53, 3, protocol) == {"a": 3}, (host.name, protocol)
 
     play(mode, 2, scene)
 

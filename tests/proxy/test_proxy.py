@@ -165,6 +165,30 @@ async def test_rules_that_were_flushed_are_put_back_within_half_a_minute(
     assert len(backend.applied) == 2
 
 
+async def test_rules_that_were_flushed_are_put_back_while_services_go_on_changing(
+    proxy: Proxy, client: Client, backend: FakeBackend, clock: FakeClock
+) -> None:
+    await client.create(SERVICES, service())
+    await proxy.start()
+    looks = 0
+    look = backend.is_intact
+
+    async def counted() -> bool:
+        nonlocal looks
+        looks += 1
+        return await look()
+
+    backend.is_intact = counted  # type: ignore[method-assign]
+    for number in range(20):
+        if number == 3:
+            proxy.rules_removed()
+        await client.create(SERVICES, service(f"s{number}", clusterIP=f"10.96.1.{number + 1}"))
+        await clock.advance(5)
+        if number == 4:
+            assert looks == 1, "half a second after they were taken away"
+    assert looks >= 3, "and every half minute"
+
+
 @pytest.mark.parametrize("fault", [ToolNotRun("no process"), RuntimeError("broken")])
 async def test_flows_are_owed_until_they_are_forgotten(
     proxy: Proxy, client: Client, conntrack: Conntrack, clock: FakeClock, fault: Exception

@@ -6,6 +6,7 @@ import logging
 import shutil
 from collections.abc import Callable, Collection, Mapping
 
+from wherry.network.tool import ToolRefused
 from wherry.proxy.backends.base import Backend, BackendError, NodeNetwork
 from wherry.proxy.backends.iptables import IptablesBackend
 from wherry.proxy.backends.nftables import NftablesBackend
@@ -44,13 +45,23 @@ class ChosenBackend:
             self.mode = await self._choose()
             self._backend = BACKENDS[self.mode](self._network)
         await self._backend.apply(model, changed)
-        if not self._is_alone:
-            await self._remove_all(but=self.mode)
-            self._is_alone = True
+        await self._be_alone()
 
     async def is_intact(self) -> bool:
         """See `Backend.is_intact`."""
-        return self._backend is not None and await self._backend.is_intact()
+        if self._backend is None:
+            return False
+        await self._be_alone()
+        return await self._backend.is_intact()
+
+    async def _be_alone(self) -> None:
+        """Take away what another mode left. What resists is tried again at the next look: ours stand."""
+        if not self._is_alone:
+            try:
+                await self._remove_all(but=self.mode)
+                self._is_alone = True
+            except BackendError as error:
+                log.warning("rules of another proxy mode cannot be taken away yet: %s", error)
 
     async def remove(self) -> None:
         """Take back every rule of this node, of whatever mode. Raises BackendError."""
@@ -63,7 +74,9 @@ class ChosenBackend:
         try:
             await NftablesBackend(self._network).probe()
         except BackendError as error:
-            if self._asked == NFTABLES:
+            # What could not be run just now says nothing of what the machine can.
+            is_answer = isinstance(error.__cause__, ToolRefused) or shutil.which(TOOLS[NFTABLES]) is None
+            if self._asked == NFTABLES or not is_answer:
                 raise
             log.info("services are routed by iptables, since nftables cannot: %s", error)
             return IPTABLES

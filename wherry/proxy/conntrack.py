@@ -23,25 +23,26 @@ def plan_flushes(old: Sequence[ServicePort], new: Sequence[ServicePort]) -> list
     for name, port in before.items():
         current = after.get(name)
         kept = set(current.cluster) if current is not None else set()
-        addresses = _addresses(port)
+        ways_now = _ways_in(current) if current is not None else []
         calls += [
-            ["--orig-dst", address, "--dst-nat", endpoint.ip]
+            [*way, "--dst-nat", endpoint.ip]
             for endpoint in port.cluster
-            if endpoint not in kept
-            for address in addresses
+            for way in _ways_in(port)
+            if endpoint not in kept or way not in ways_now
         ]
     for name, port in after.items():
         earlier = before.get(name)
         if port.cluster and (earlier is None or not earlier.cluster):
             # Flows from before there were endpoints went nowhere, and would go on doing so.
-            calls += [["--orig-dst", address] for address in _addresses(port)]
-            if port.node_port:
-                calls.append(["--orig-port-dst", str(port.node_port)])
+            calls += _ways_in(port)
     return calls
 
 
-def _addresses(port: ServicePort) -> tuple[str, ...]:
-    return (port.cluster_ip, *port.external_ips, *port.load_balancer_ips)
+def _ways_in(port: ServicePort) -> list[list[str]]:
+    """What flows to the Service were first addressed to, as conntrack's arguments."""
+    addresses = (port.cluster_ip, *port.external_ips, *port.load_balancer_ips)
+    ways = [["--orig-dst", address] for address in addresses]
+    return [*ways, ["--orig-port-dst", str(port.node_port)]] if port.node_port else ways
 
 
 async def flush(arguments: Sequence[str]) -> None:

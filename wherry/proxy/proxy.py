@@ -90,7 +90,7 @@ class Proxy:
     def rules_removed(self) -> None:
         """Rules were taken away by somebody, ours perhaps: see soon whether they stand."""
         if self._is_applied:
-            self._look_at = self._clock.monotonic()
+            self._look_at = min(self._look_at, self._clock.monotonic() + SETTLE_S)
             self._syncing.within(SETTLE_S)
 
     def _service_changed(self, old: Object | None, new: Object | None) -> None:
@@ -128,7 +128,8 @@ class Proxy:
     async def _update(self, keys: set[str] | None) -> None:
         """Bring the rules of these Services (None: of all) up to date; of all, too, where others flushed."""
         changed = await self._plan(keys)
-        if self._is_applied and not changed and await self._is_standing():
+        # Asked first: what others took away is put back also while Services go on changing.
+        if self._is_applied and await self._is_standing() and not changed:
             return
         model = {**self._model, **changed}
         for key in changed:
@@ -137,8 +138,9 @@ class Proxy:
         await self._backend.apply(model, changed.keys())
         for key, ports in changed.items():
             self._flows |= dict.fromkeys(map(tuple, plan_flushes(self._model.get(key, ()), ports)))
+        if not self._is_applied:
+            self._look_at = self._clock.monotonic() + LOOK_EVERY_S
         self._model, self._is_applied = model, True
-        self._look_at = self._clock.monotonic() + LOOK_EVERY_S
         if self._flows:
             self._forgetting.poke()
 
@@ -171,8 +173,9 @@ class Proxy:
         """Whether the rules put there last still stand, as far as it is time to look."""
         if self._clock.monotonic() < self._look_at:
             return True
-        if await self._backend.is_intact():
-            self._look_at = self._clock.monotonic() + LOOK_EVERY_S
+        is_intact = await self._backend.is_intact()
+        self._look_at = self._clock.monotonic() + LOOK_EVERY_S
+        if is_intact:
             return True
         log.warning("the rules of services were taken away by another program; putting them back")
         return False

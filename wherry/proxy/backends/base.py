@@ -44,7 +44,7 @@ def is_answered_here(port: ServicePort, network: NodeNetwork) -> bool:
 
     Of another Service, which had the address before, they have to.
     """
-    return port.cluster_ip in network.own_ips and port.name.startswith(f"{OWN_SERVICE}:")
+    return port.cluster_ip in network.own_ips and port.name.partition(":")[0] == OWN_SERVICE
 
 
 def foreign(addresses: Iterable[str], network: NodeNetwork) -> list[str]:

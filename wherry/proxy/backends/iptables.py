@@ -64,14 +64,12 @@ class IptablesBackend:
 
     async def _rendered(self, model: Model, changed: Collection[str]) -> dict[str, Part]:
         """What each Service of `model` has; of the last one's only those of `changed` are made anew."""
-        parts = dict(self._parts)
+        parts = {key: part for key, part in self._parts.items() if key in model}
         portions = Portions(Work.NODE)
         for key in changed:
             await portions.next()
             if key in model:
                 parts[key] = render_part(model[key], self._network)
-            else:
-                parts.pop(key, None)
         return parts
 
     async def is_intact(self) -> bool:

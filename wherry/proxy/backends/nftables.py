@@ -8,6 +8,7 @@ who flush rules are noticed by a chain that is looked at (`CANARY`).
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
@@ -61,7 +62,7 @@ class NftablesBackend:
             before = await _update(state, model, changed, self._network)
             text = change_text(self._table, parts, state.parts, changed, before, state.claims)
         if text:
-            await _nft("-f", "-", stdin=text)
+            await _run(text)
         self._state = state
 
     async def is_intact(self) -> bool:
@@ -83,13 +84,13 @@ class NftablesBackend:
         self._state = None
         # Made first, so that it is no error where there is none.
         table = f"{FAMILY} {self._table}"
-        await _nft("-f", "-", stdin=f"add table {table}\ndelete table {table}\n")
+        await _run(f"add table {table}\ndelete table {table}\n")
 
     async def probe(self) -> None:
         """Raise BackendError where the kernel or `nft` cannot do what the rules need; leaves nothing."""
         table = f"{self._table}-probe"
         text = f"add table {FAMILY} {table}\n{_PROBE.format(table=table)}delete table {FAMILY} {table}\n"
-        await _nft("-f", "-", stdin=text)
+        await _run(text)
 
     async def _found(self) -> Found:
         """The chains and sets of the table that stand now."""
@@ -129,9 +130,24 @@ async def _update(
     return before
 
 
-async def _nft(*arguments: str, stdin: str = "") -> str:
+async def _run(text: str) -> None:
+    """Have nft carry out a program, in one transaction. Raises BackendError.
+
+    From a file that is whole before nft starts: from a pipe it would carry out as much as was written when
+    we are killed.
+    """
+    program = os.memfd_create("rules")
+    try:
+        with open(program, "w", closefd=False) as file:
+            file.write(text)
+        await _nft("-f", f"/proc/{os.getpid()}/fd/{program}")
+    finally:
+        os.close(program)
+
+
+async def _nft(*arguments: str) -> str:
     """Run nft; what it printed. Raises BackendError."""
     try:
-        return await run_tool("nft", *arguments, stdin=stdin)
+        return await run_tool("nft", *arguments)
     except NetworkFailure as error:
         raise BackendError(str(error)[:LONGEST_COMPLAINT]) from error

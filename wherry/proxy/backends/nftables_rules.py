@@ -30,7 +30,7 @@ LONGEST_NAME = 120
 
 CANARY = "canary"
 """A chain that leads nowhere: it is looked at to see whether others have flushed the table."""
-CLUSTER_IPS, HAIRPINS = "cluster-ips", "hairpins"
+CLUSTER_IPS, HAIRPINS, OWN_NAMES = "cluster-ips", "hairpins", "own-names"
 SERVICE_IPS, EXTERNAL_IPS, NODEPORTS = "service-ips", "external-ips", "service-nodeports"
 REFUSED_IPS, REFUSED_NODEPORTS = "refused-ips", "refused-nodeports"
 MARK, REJECT, REFUSALS = "mark-for-masquerade", "reject-it", "refusals"
@@ -58,6 +58,7 @@ class Declared:
 SHARED = {
     CLUSTER_IPS: Declared("set", 'type ipv4_addr ; comment "ClusterIPs that are in use" ;'),
     HAIRPINS: Declared("set", 'type ipv4_addr . ipv4_addr ; comment "endpoints that reach themselves" ;'),
+    OWN_NAMES: Declared("set", 'type ipv4_addr ; comment "where the node answers for names" ;'),
     SERVICE_IPS: Declared("map", f'{_IP_PORT} : verdict ; comment "ClusterIPs" ;'),
     EXTERNAL_IPS: Declared("map", f'{_IP_PORT} : verdict ; comment "IPs from outside" ;'),
     NODEPORTS: Declared("map", f'{_PORT} : verdict ; comment "node ports" ;'),
@@ -101,17 +102,7 @@ def render_node(network: NodeNetwork) -> Chains:
         ports = ", ".join(map(str, network.server_ports))
         servers = f"fib daddr type local tcp dport {{ {ports} }} return"
     own = [servers] if servers else []
-    mine = [f"ip daddr {address} return" for address in network.own_ips]
-    raw: Chains = {}
-    if network.own_ips:
-        # Two questions from one port, as C libraries ask them, get in each other's way when connections are
-        # tracked: one is lost, and asked again after five seconds.
-        raw = {
-            "raw-prerouting": tuple(f"ip daddr {ip} udp dport 53 notrack" for ip in network.own_ips),
-            "raw-output": tuple(f"ip saddr {ip} udp sport 53 notrack" for ip in network.own_ips),
-        }
     return {
-        **raw,
         CANARY: ("return",),
         MARK: (f"meta mark set mark or {MASQUERADE_MARK}",),
         REJECT: ("reject",),
@@ -132,7 +123,7 @@ def render_node(network: NodeNetwork) -> Chains:
         ),
         REFUSALS: (
             *own,
-            *mine,
+            f"ip daddr @{OWN_NAMES} return",
             f"{_BY_IP_PORT} @{REFUSED_IPS}",
             f"{_BY_NODEPORT} @{REFUSED_NODEPORTS}",
             f"ip daddr @{CLUSTER_IPS} goto {REJECT}",
@@ -154,6 +145,10 @@ def render_node(network: NodeNetwork) -> Chains:
             "ct state invalid drop",
         ),
         "filter-output": (f"ct state new jump {REFUSALS}",),
+        # Two questions from one port, as C libraries ask them, get in each other's way when connections are
+        # tracked: one is lost, and asked again after five seconds.
+        "raw-prerouting": (f"ip daddr @{OWN_NAMES} udp dport 53 notrack",),
+        "raw-output": (f"ip saddr @{OWN_NAMES} udp sport 53 notrack",),
     }
 
 
@@ -173,6 +168,7 @@ class _Rendering:
     def add(self, port: ServicePort) -> None:
         """What one port of the Service has."""
         if is_answered_here(port, self._network):
+            self.part.elements[OWN_NAMES, port.cluster_ip] = ""
             return
         elements = self.part.elements
         elements[CLUSTER_IPS, port.cluster_ip] = ""

@@ -71,16 +71,15 @@ def whole_text(
     text.add(f'add table ip {table} {{ comment "Services, by wherry" ; }}')
     for name in sorted(found.chains):
         text.add(f"flush chain ip {table} {name}")
-    for name in sorted(found.sets | found.maps):
-        if name in SHARED:
-            text.add(f"flush {SHARED[name].kind} ip {table} {name}")
-    # Those packets come in by are made anew: where they stand cannot be changed.
+    # Sets all share are made anew, however an earlier version declared them; who sticks to an endpoint stays.
+    kept = sets.keys() - SHARED.keys()
+    for kind, names in (("set", found.sets), ("map", found.maps)):
+        for name in sorted(names - kept):
+            text.add(f"delete {kind} ip {table} {name}")
+    # So are the chains packets come in by: where they stand cannot be changed.
     for name in sorted(found.chains):
         if name not in chains or name in BASE:
             text.add(f"delete chain ip {table} {name}")
-    for kind, names in (("set", found.sets), ("map", found.maps)):
-        for name in sorted(names - sets.keys()):
-            text.add(f"delete {kind} ip {table} {name}")
     text.declare(sets)
     text.declare_chains(chains)
     text.fill(chains)
